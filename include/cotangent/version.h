@@ -1,0 +1,22 @@
+/* The library's version, for the preprocessor and for the running program. */
+#ifndef COTANGENT_VERSION_H
+#define COTANGENT_VERSION_H
+
+#define CT_VERSION_MAJOR 0
+#define CT_VERSION_MINOR 1
+#define CT_VERSION_PATCH 0
+#define CT_VERSION "0.1.0"
+
+/* What the shared library exports; everything else is hidden. */
+#if defined(__GNUC__)
+#define CT_API __attribute__((visibility("default")))
+#define CT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#else
+#define CT_API
+#define CT_PRINTF(format, first)
+#endif
+
+/* CT_VERSION of the library that is linked. */
+CT_API const char *ct_version(void);
+
+#endif

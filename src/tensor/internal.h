@@ -1,0 +1,77 @@
+/* What the library's own files know of values. Not installed. */
+#ifndef CT_TENSOR_INTERNAL_H
+#define CT_TENSOR_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include <cotangent/tensor.h>
+
+#define CT_HIDDEN __attribute__((visibility("hidden")))
+#define CT_ALIGNMENT 64
+
+/* ---- memory ---- */
+
+/* Through the ct_allocator; NULL when memory is out. ct_allocate_array checks count · size. */
+void *ct_allocate(size_t size);
+void *ct_allocate_zeroed(size_t size);
+void *ct_allocate_array(size_t count, size_t size);
+void ct_release(void *memory, size_t size); /* NULL is allowed */
+
+/* A tape's store of memory blocks for reuse, by size class; not thread-safe, as its tape. Blocks outlive the
+ * tape when a retained tensor still holds them. */
+struct ct_pool;
+struct ct_pool *ct_pool_new(void);
+void ct_pool_close(struct ct_pool *pool); /* frees what is kept; the rest when it comes back */
+void *ct_pool_take(struct ct_pool *pool, size_t size); /* pool NULL: straight from the allocator */
+void ct_pool_give(struct ct_pool *pool, void *memory, size_t size);
+size_t ct_pool_bytes(const struct ct_pool *pool); /* in use and kept */
+
+/* ---- shapes: the only place that multiplies sizes ---- */
+
+/* Checks rank and extents, and gives the element count and byte size; false on any overflow. */
+bool ct_shape_measure(ct_shape shape, ct_dtype dtype, int64_t *count, size_t *bytes);
+bool ct_size_multiply(size_t a, size_t b, size_t *product);
+int64_t ct_shape_count(ct_shape shape);                       /* of a valid shape */
+int64_t ct_shape_product(ct_shape shape, int begin, int end); /* of extents [begin, end) of a valid shape */
+bool ct_shape_broadcast(ct_shape a, ct_shape b, ct_shape *result); /* NumPy's rule */
+bool ct_axis_normalize(int rank, int *axis);                  /* negative from the end; false when out of range */
+
+/* ---- tensors ---- */
+
+struct ct_storage {
+    atomic_int references;
+    uint64_t version; /* changes in place */
+    size_t bytes;     /* of the whole block */
+    struct ct_pool *pool;
+    void *data;
+};
+
+struct ct_node;
+
+struct ct_tensor {
+    atomic_int references;
+    ct_dtype dtype;
+    ct_shape shape;
+    int64_t count;
+    struct ct_storage *storage;
+    struct ct_pool *pool; /* that this struct came from */
+    ct_tensor *gradient;  /* a leaf's, accumulated */
+    bool requires_grad;   /* a leaf's mark, or: some operand requires one */
+    struct ct_node *node; /* that made it, or NULL for a leaf */
+    ct_tensor *cotangent; /* only during a sweep of the tape */
+    int64_t owner;        /* place in the tape's list of results, or −1 */
+    bool wanted;          /* only during a sweep: depends on a requested input */
+};
+
+/* pool NULL: plain memory. Values are unspecified. NULL when memory is out or the shape is not valid. */
+ct_tensor *ct_tensor_new(struct ct_pool *pool, ct_dtype dtype, ct_shape shape);
+ct_tensor *ct_tensor_share(struct ct_pool *pool, ct_tensor *tensor, ct_shape shape); /* a view of the same count */
+
+static inline void *ct_data(const ct_tensor *tensor) { return tensor->storage->data; }
+
+/* ---- threads ---- */
+
+/* Calls body(context, begin, end) over [0, count) cut into chunks of `grain`, whatever the threads: the cut is by shape alone. */
+void ct_parallel_for(int64_t count, int64_t grain, void (*body)(void *context, int64_t begin, int64_t end), void *context);
+
+#endif
