@@ -26,7 +26,7 @@ LESSONS := $(wildcard examples/*.c)
 PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(if $(DCGAN),$(BUILD)/dcgan)
 
 .DEFAULT_GOAL := all
-.PHONY: all help demo test asan ubsan format lint install uninstall clean deps
+.PHONY: all help deps demo test asan ubsan valgrind cov lint format install uninstall clean
 
 all: deps ## build the library and the programs
 	@$(MAKE) --no-print-directory build
@@ -68,21 +68,65 @@ $(BUILD)/dcgan: $(DCGAN:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 $(BUILD)/%: $(BUILD)/examples/%.o $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
 
-# ---- tests: one Criterion program --------------------------------------------------------
+# ---- tests: one Criterion program; each variant in a folder of its own ---------------------
+
+RUN     = OPENBLAS_NUM_THREADS=1
+VARIANT = @$(MAKE) --no-print-directory BUILD=$(BUILD)/$@ $(BUILD)/$@/test
 
 $(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS)
 
 test: deps ## build and run every test
 	@$(MAKE) --no-print-directory $(BUILD)/test
-	OPENBLAS_NUM_THREADS=1 $(BUILD)/test
+	$(RUN) $(BUILD)/test
 
-asan: deps ## the tests under AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all" $(BUILD)/asan/test
-	ASAN_OPTIONS=abort_on_error=1 OPENBLAS_NUM_THREADS=1 $(BUILD)/asan/test
+asan: deps ## the tests under AddressSanitizer and UBSan; leaks fail too
+	$(VARIANT) OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all"
+	$(RUN) ASAN_OPTIONS=abort_on_error=1 $(BUILD)/asan/test
+
+ubsan: deps ## the tests under UBSan alone, optimised
+	$(VARIANT) OPT="-O2 -g" SAN="-fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all"
+	$(RUN) $(BUILD)/ubsan/test
+
+# One thread, and no AVX-512: valgrind knows neither gomp's waiting nor those instructions.
+valgrind: deps ## the tests under valgrind
+	$(VARIANT) OPT="-O1 -g"
+	$(RUN) OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell valgrind -q --trace-children=yes --error-exitcode=9 \
+	    --leak-check=full --errors-for-leak-kinds=definite $(BUILD)/valgrind/test --jobs 2 --timeout 600
+
+cov: deps ## which lines the tests reach
+	$(VARIANT) OPT="-O0 -g" SAN=--coverage
+	$(RUN) $(BUILD)/cov/test
+	gcovr --root . --filter src/ --object-directory $(BUILD)/cov --print-summary --html-details $(BUILD)/cov/index.html
+
+lint: ## clang's warnings and clang-tidy on the library
+	clang-tidy --quiet --warnings-as-errors='*' --checks='-*,bugprone-*,clang-analyzer-*,misc-redundant-expression,$(LINT_LESS)' \
+	    $(SOURCES) $(KERNELS) -- $(CSTD) $(filter-out -Werror,$(WARN)) -Iinclude -DCT_REAL=64 $(shell pkg-config --cflags $(DEPS))
+# Left out: what this style does by intention.
+LINT_LESS := -bugprone-easily-swappable-parameters,-bugprone-macro-parentheses,-bugprone-narrowing-conversions,$\
+             -bugprone-implicit-widening-of-multiplication-result,-bugprone-reserved-identifier,$\
+             -clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling
 
 format: ## clang-format everything in place
 	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# ---- installation --------------------------------------------------------------------------
+
+INCLUDE := $(DESTDIR)$(PREFIX)/include
+LIB     := $(DESTDIR)$(PREFIX)/lib
+
+install: $(BUILD)/libcotangent.a $(BUILD)/libcotangent.so ## headers, libraries, pkg-config file; DESTDIR, PREFIX=/usr/local
+	install -d $(INCLUDE)/cotangent $(LIB)/pkgconfig
+	install -m 644 include/cotangent/*.h $(INCLUDE)/cotangent
+	install -m 644 $(BUILD)/libcotangent.a $(LIB)
+	install -m 755 $(BUILD)/$(SONAME) $(LIB)/libcotangent.so.$(VERSION)
+	ln -sf libcotangent.so.$(VERSION) $(LIB)/$(SONAME)
+	ln -sf $(SONAME) $(LIB)/libcotangent.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' cotangent.pc.in >$(LIB)/pkgconfig/cotangent.pc
+
+uninstall: ## what install put there
+	rm -rf $(INCLUDE)/cotangent
+	rm -f $(LIB)/libcotangent.a $(LIB)/libcotangent.so* $(LIB)/pkgconfig/cotangent.pc
 
 clean: ## remove the build folder
 	rm -rf $(BUILD)
