@@ -87,6 +87,7 @@ typedef struct ct_call {
     ct_tensor **in;
     ct_tensor *out;
     const void *attributes; /* the op's own struct, copied by the tape */
+    size_t attributes_size;
     ct_tensor *aux;         /* what forward chose to save for the derivatives, or NULL */
 } ct_call;
 
@@ -101,15 +102,16 @@ struct ct_op {
     /* The output's shape, or ct_fail and false when the operands break the rule. */
     bool (*shape)(ct_tape *tape, const ct_call *call, ct_shape *out);
 
-    /* Fills out (and may set aux). false after ct_fail. */
+    /* Fills out (and may set aux, one reference of which the call takes over). false after ct_fail. */
     bool (*forward)(ct_tape *tape, ct_call *call);
 
     /* The cotangent of one operand from the output's, and the tangent of the output from one operand's: taped ops only, so
-     * that they can be differentiated again. NULL: no derivative (an error); ct_zero_derivative: zero almost everywhere. */
+     * that they can be differentiated again. A NULL row entry: no derivative (an error); ct_zero_derivative: zero almost
+     * everywhere. A NULL result without a failure means zero. */
     ct_tensor *(*vjp)(ct_tape *tape, const ct_call *call, int operand, ct_tensor *cotangent);
     ct_tensor *(*jvp)(ct_tape *tape, const ct_call *call, int operand, ct_tensor *tangent);
 
-    /* Optional: all cotangents at once by kernels, used when nothing records. gradient[i] is wanted where wanted[i];
+    /* Optional: all cotangents at once by kernels, used when nothing records. gradient[i], the tape's, is wanted where wanted[i];
      * equal to vjp's up to rounding. */
     bool (*fused_vjp)(ct_tape *tape, const ct_call *call, ct_tensor *cotangent, const bool wanted[], ct_tensor *gradient[]);
 };

@@ -10,10 +10,10 @@
 /* What the shared library exports; everything else is hidden. */
 #if defined(__GNUC__)
 #define CT_API __attribute__((visibility("default")))
-#define CT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define CT_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define CT_API
-#define CT_PRINTF(format, first)
+#define CT_PRINTF(text, first)
 #endif
 
 /* CT_VERSION of the library that is linked. */

@@ -1,0 +1,42 @@
+/* The tape's insides, for tape.c and grad.c alone. */
+#ifndef CT_TAPE_INTERNAL_H
+#define CT_TAPE_INTERNAL_H
+
+#include "internal.h"
+
+/* A recorded call. `needs` marks the operands that require a gradient; versions[i] is operand i's storage version when it was
+ * recorded, versions[arity] the output's. */
+struct ct_node {
+    ct_call call;
+    struct ct_tape *tape;
+    int64_t index;
+    bool *needs;
+    uint64_t *versions;
+    bool freed; /* a backward has passed without retaining */
+};
+
+/* The arena: chunks that live as long as the tape and are filled anew after each reset. */
+struct ct_chunk {
+    struct ct_chunk *next;
+    size_t size, used;
+};
+
+struct ct_tape {
+    struct ct_pool *pool;
+    struct ct_chunk *chunks, *chunk; /* all, and the one in use */
+    struct ct_node **nodes;
+    size_t node_count, node_capacity;
+    ct_tensor **results; /* what ops returned: the tape's share of ownership */
+    size_t result_count, result_capacity;
+    int paused;
+    ct_error error;
+};
+
+/* Lets go of a node's tensors; its results stay with whoever else holds them. */
+void ct_node_free(struct ct_node *node);
+
+/* Results made since `mark` that nobody else retained are dropped. */
+size_t ct_tape_mark(const struct ct_tape *tape);
+void ct_tape_drop_since(struct ct_tape *tape, size_t mark);
+
+#endif
