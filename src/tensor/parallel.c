@@ -1,0 +1,41 @@
+/* Threads. Work is cut by its shape alone, so that the number of threads never changes a bit. */
+#include <omp.h>
+
+#include "internal.h"
+
+enum { MOST_THREADS = 256 };
+
+static atomic_int chosen_threads; /* 0: the OpenMP runtime's */
+
+ct_status ct_set_num_threads(int threads)
+{
+    if (threads < 1 || threads > MOST_THREADS)
+        return CT_BAD_ARGUMENT;
+    atomic_store(&chosen_threads, threads);
+    return CT_OK;
+}
+
+int ct_get_num_threads(void)
+{
+    int threads = atomic_load(&chosen_threads);
+    if (threads == 0)
+        threads = omp_get_max_threads();
+    return threads < MOST_THREADS ? threads : MOST_THREADS;
+}
+
+void ct_parallel_for(int64_t count, int64_t grain, void (*body)(void *context, int64_t begin, int64_t end), void *context)
+{
+    if (count <= 0)
+        return;
+    if (grain < 1)
+        grain = 1;
+    int64_t chunks = (count - 1) / grain + 1;
+    int threads = omp_in_parallel() ? 1 : ct_get_num_threads();
+    if (threads > chunks)
+        threads = (int)chunks;
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+    for (int64_t chunk = 0; chunk < chunks; chunk++) {
+        int64_t begin = chunk * grain;
+        body(context, begin, count - begin < grain ? count : begin + grain);
+    }
+}
