@@ -1,0 +1,46 @@
+/* Files: safetensors checkpoints and images. Paths are the system's; nothing here follows a name found inside a file.
+ *
+ * Writers replace a file whole or leave it as it was: temporary, fsync, rename. Readers trust nothing and say what is wrong.
+ */
+#ifndef COTANGENT_IO_H
+#define COTANGENT_IO_H
+
+#include <cotangent/tensor.h>
+
+/* ---- safetensors -------------------------------------------------------------------- */
+
+/* Writes count tensors as F32 or F64 under names that are not empty, not "__metadata__", valid UTF-8, all different. */
+CT_API ct_status ct_safetensors_write(const char *path, int count, const char *const names[], ct_tensor *const tensors[],
+                                      ct_error *error);
+
+/* A file that was read: named tensors, in the order of their data. NULL on failure. Integers become float64, F16 and BF16
+ * float32; other types are CT_BAD_DTYPE. Every rule of the format is checked before anything is allocated for the tensors. */
+typedef struct ct_safetensors ct_safetensors;
+CT_API ct_safetensors *ct_safetensors_read(const char *path, ct_error *error);
+CT_API ct_safetensors *ct_safetensors_parse(const void *bytes, size_t size, ct_error *error);
+CT_API void ct_safetensors_free(ct_safetensors *file);
+
+/* Tensors and names stay the file's (ct_tensor_retain keeps one longer). */
+CT_API int ct_safetensors_count(const ct_safetensors *file);
+CT_API const char *ct_safetensors_name(const ct_safetensors *file, int position);
+CT_API ct_tensor *ct_safetensors_tensor(const ct_safetensors *file, int position);
+CT_API ct_tensor *ct_safetensors_find(const ct_safetensors *file, const char *name); /* NULL if there is none */
+
+/* ---- images ------------------------------------------------------------------------- */
+
+/* Rows from top to bottom, pixels of `channels` bytes (1 grey, 3 RGB). */
+CT_API ct_status ct_png_write(const char *path, int width, int height, int channels, const uint8_t *pixels, ct_error *error);
+
+/* A PNG or JPEG file as a new float32 tensor (channels, height, width), 0 … 255 as −1 … 1. channels 1 or 3 converts. Sides up
+ * to 4,096. NULL on failure. */
+CT_API ct_tensor *ct_image_read(const char *path, int channels, ct_error *error);
+CT_API ct_tensor *ct_image_parse(const void *bytes, size_t size, int channels, ct_error *error);
+
+/* (C, h, w) → (C, size, size): each pixel the mean of the area it covers of the largest centred square. */
+CT_API ct_tensor *ct_image_square(const ct_tensor *image, int64_t size, ct_error *error);
+
+/* All PNG and JPEG files right inside a folder, by name, through ct_image_square: (N, channels, size, size). Files that cannot be
+ * read are counted in *skipped (may be NULL); a folder without a readable image is CT_BAD_FORMAT. At most `limit` files; 0: all. */
+CT_API ct_tensor *ct_image_folder(const char *path, int channels, int64_t size, int64_t limit, int64_t *skipped, ct_error *error);
+
+#endif

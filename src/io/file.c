@@ -1,0 +1,130 @@
+/* Whole files: read at once, replaced at once. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static ct_status system_error(ct_error *error, const char *what, const char *path)
+{
+    return ct_error_set(error, CT_IO_ERROR, "cannot %s %s: %s", what, path, strerror(errno));
+}
+
+static bool write_all(int descriptor, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(descriptor, data, size < (1u << 30) ? size : 1u << 30);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        data += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+static bool sync_all(int descriptor)
+{
+    int status;
+    do
+        status = fsync(descriptor);
+    while (status != 0 && errno == EINTR);
+    return status == 0;
+}
+
+/* The rename is on disk only once the folder is; file systems that cannot sync a folder say EINVAL. */
+static bool sync_folder_of(const char *path, char *scratch)
+{
+    strcpy(scratch, path);
+    char *slash = strrchr(scratch, '/');
+    if (slash == NULL)
+        strcpy(scratch, ".");
+    else
+        slash[slash == scratch] = '\0';
+    int folder = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return false;
+    bool synced = sync_all(folder) || errno == EINVAL;
+    close(folder);
+    return synced;
+}
+
+ct_status ct_file_replace(const char *path, int count, const struct ct_piece pieces[], ct_error *error)
+{
+    size_t length = strlen(path) + 48;
+    char *temporary = ct_allocate(length);
+    if (temporary == NULL)
+        return ct_error_set(error, CT_NO_MEMORY, "cannot write %s: out of memory", path);
+    snprintf(temporary, length, "%s.%ld.tmp", path, (long)getpid());
+
+    ct_status status = CT_OK;
+    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor < 0) {
+        status = system_error(error, "create", temporary);
+    } else {
+        bool good = true;
+        for (int i = 0; i < count && good; i++)
+            good = write_all(descriptor, pieces[i].data, pieces[i].size);
+        if (!good || !sync_all(descriptor))
+            status = system_error(error, "write", temporary);
+        if (close(descriptor) != 0 && status == CT_OK)
+            status = system_error(error, "close", temporary);
+        if (status == CT_OK && rename(temporary, path) != 0)
+            status = system_error(error, "rename to", path);
+        if (status != CT_OK)
+            unlink(temporary);
+        else if (!sync_folder_of(path, temporary))
+            status = system_error(error, "sync the folder of", path);
+    }
+    ct_release(temporary, length);
+    return status;
+}
+
+ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size, ct_error *error)
+{
+    /* A named pipe must not block the open. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return system_error(error, "open", path);
+
+    ct_status status = CT_OK;
+    struct stat about;
+    char *bytes = NULL;
+    size_t total = 0, filled = 0;
+    if (fstat(descriptor, &about) != 0) {
+        status = system_error(error, "look at", path);
+    } else if (!S_ISREG(about.st_mode)) {
+        status = ct_error_set(error, CT_IO_ERROR, "cannot read %s: not a regular file", path);
+    } else if ((uintmax_t)about.st_size > limit) {
+        status = ct_error_set(error, CT_BAD_FORMAT, "%s has %lld bytes; at most %zu are read", path, (long long)about.st_size,
+                              limit);
+    } else {
+        total = (size_t)about.st_size;
+        bytes = ct_allocate(total > 0 ? total : 1);
+        if (bytes == NULL)
+            status = ct_error_set(error, CT_NO_MEMORY, "cannot read %s: out of memory for %zu bytes", path, total);
+    }
+    while (status == CT_OK && filled < total) {
+        ssize_t got = read(descriptor, bytes + filled, total - filled);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            status = system_error(error, "read", path);
+        else if (got == 0)
+            status = ct_error_set(error, CT_IO_ERROR, "%s became shorter while it was read", path);
+        else
+            filled += (size_t)got;
+    }
+    close(descriptor);
+    if (status != CT_OK) {
+        ct_release(bytes, total > 0 ? total : 1);
+        return status;
+    }
+    *data = bytes;
+    *size = total;
+    return CT_OK;
+}

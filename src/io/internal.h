@@ -1,0 +1,27 @@
+/* What the file formats share: whole files in and out, and a heap for libraries that want malloc. Not installed. */
+#ifndef CT_IO_INTERNAL_H
+#define CT_IO_INTERNAL_H
+
+#include <cotangent/io.h>
+
+#include "../tensor/internal.h"
+
+/* Bytes in pieces, so that a checkpoint need not be copied together. */
+struct ct_piece {
+    const void *data;
+    size_t size;
+};
+
+/* path ← the pieces, whole or not at all: a temporary beside it, fsync, rename, fsync of the folder. */
+ct_status ct_file_replace(const char *path, int count, const struct ct_piece pieces[], ct_error *error);
+
+/* The whole file through ct_allocate; give *data back with ct_release(*data, *size). A file longer than limit is refused. */
+ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size, ct_error *error);
+
+/* malloc, realloc and free on the library's allocator, within a budget of the thread. */
+void *ct_heap_allocate(size_t size);
+void *ct_heap_resize(void *memory, size_t size);
+void ct_heap_free(void *memory);
+void ct_heap_budget(size_t bytes); /* what may still be taken; SIZE_MAX: anything */
+
+#endif

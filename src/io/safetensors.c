@@ -1,0 +1,291 @@
+/* safetensors: u64 header length, a JSON header, the data. The reader proves every rule before it allocates a tensor. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "internal.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors data is copied as it lies: little-endian");
+
+#define LARGEST_HEADER 100000000u
+#define LARGEST_FILE ((size_t)1 << 40)
+
+struct entry {
+    char *name;
+    size_t name_size;
+    ct_tensor *tensor;
+    const struct type *type;
+    ct_shape shape;
+    size_t begin, end;
+};
+
+struct ct_safetensors {
+    int count;
+    size_t capacity;
+    struct entry *entry;
+};
+
+/* ---- element types ---- */
+
+static double half_value(uint16_t bits)
+{
+    int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+    double sign = bits >> 15 ? -1 : 1;
+    if (exponent == 31)
+        return mantissa ? __builtin_nan("") : sign * __builtin_inf();
+    return sign * (exponent ? __builtin_ldexp(1024 + mantissa, exponent - 25) : __builtin_ldexp(mantissa, -24));
+}
+
+static double bfloat_value(uint16_t bits)
+{
+    uint32_t wide = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return (double)value;
+}
+
+/* Starts need not be aligned: each element is copied out. */
+#define CONVERT(name, source, target, value)                       \
+    static void name(void *to, const char *from, int64_t count)    \
+    {                                                              \
+        for (int64_t i = 0; i < count; i++) {                      \
+            source x;                                              \
+            memcpy(&x, from + (size_t)i * sizeof x, sizeof x);     \
+            ((target *)to)[i] = (target)(value);                   \
+        }                                                          \
+    }
+CONVERT(from_f32, float, float, x)
+CONVERT(from_f64, double, double, x)
+CONVERT(from_f16, uint16_t, float, half_value(x))
+CONVERT(from_bf16, uint16_t, float, bfloat_value(x))
+CONVERT(from_i8, int8_t, double, x)
+CONVERT(from_u8, uint8_t, double, x)
+CONVERT(from_i16, int16_t, double, x)
+CONVERT(from_u16, uint16_t, double, x)
+CONVERT(from_i32, int32_t, double, x)
+CONVERT(from_u32, uint32_t, double, x)
+CONVERT(from_i64, int64_t, double, x)
+CONVERT(from_u64, uint64_t, double, x)
+
+static const struct type {
+    const char *name;
+    size_t size;
+    ct_dtype dtype;
+    void (*convert)(void *to, const char *from, int64_t count);
+} types[] = {
+    { "F32", 4, CT_F32, from_f32 }, { "F64", 8, CT_F64, from_f64 }, { "F16", 2, CT_F32, from_f16 },
+    { "BF16", 2, CT_F32, from_bf16 }, { "BOOL", 1, CT_F64, from_u8 }, { "I8", 1, CT_F64, from_i8 },
+    { "U8", 1, CT_F64, from_u8 },   { "I16", 2, CT_F64, from_i16 }, { "U16", 2, CT_F64, from_u16 },
+    { "I32", 4, CT_F64, from_i32 }, { "U32", 4, CT_F64, from_u32 }, { "I64", 8, CT_F64, from_i64 },
+    { "U64", 8, CT_F64, from_u64 },
+};
+
+static const struct type *find_type(const char *name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, name) == 0)
+            return &types[i];
+    return NULL;
+}
+
+/* ---- the header's rules ---- */
+
+static bool natural(const json_t *value, size_t *number)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    *number = (size_t)json_integer_value(value);
+    return true;
+}
+
+static ct_status read_shape(const char *name, const json_t *list, struct entry *entry, size_t *bytes, ct_error *error)
+{
+    if (!json_is_array(list) || json_array_size(list) > CT_MAX_RANK)
+        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: shape of \"%.80s\" is not a list of at most %d numbers", name,
+                            CT_MAX_RANK);
+    entry->shape.rank = (int)json_array_size(list);
+    bool empty = false;
+    *bytes = entry->type->size;
+    for (int i = 0; i < entry->shape.rank; i++) {
+        size_t extent;
+        if (!natural(json_array_get(list, (size_t)i), &extent) || extent > (size_t)1 << 48 ||
+            !ct_size_multiply(*bytes, extent > 0 ? extent : 1, bytes)) /* a zero hides no overflow */
+            return ct_error_set(error, CT_BAD_FORMAT, "safetensors: extent %d of \"%.80s\" is not a whole number in range", i, name);
+        entry->shape.extent[i] = (int64_t)extent;
+        empty |= extent == 0;
+    }
+    if (empty)
+        *bytes = 0;
+    return CT_OK;
+}
+
+static ct_status read_entry(const char *name, const json_t *value, size_t data_size, struct entry *entry, ct_error *error)
+{
+    const json_t *dtype = json_object_get(value, "dtype"), *offsets = json_object_get(value, "data_offsets");
+    if (name[0] == '\0')
+        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: a tensor without a name");
+    if (!json_is_object(value) || json_object_size(value) != 3 || !json_is_string(dtype) || !json_is_array(offsets) ||
+        json_array_size(offsets) != 2)
+        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: \"%.80s\" needs exactly dtype, shape and data_offsets", name);
+    entry->type = find_type(json_string_value(dtype));
+    if (entry->type == NULL)
+        return ct_error_set(error, CT_BAD_DTYPE, "safetensors: \"%.80s\" has dtype \"%.20s\", which is not read", name,
+                            json_string_value(dtype));
+    size_t bytes;
+    ct_status status = read_shape(name, json_object_get(value, "shape"), entry, &bytes, error);
+    if (status != CT_OK)
+        return status;
+    if (!natural(json_array_get(offsets, 0), &entry->begin) || !natural(json_array_get(offsets, 1), &entry->end) ||
+        entry->begin > entry->end || entry->end > data_size || entry->end - entry->begin != bytes)
+        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: data_offsets of \"%.80s\" do not hold its %zu bytes within %zu",
+                            name, bytes, data_size);
+    entry->name_size = strlen(name) + 1;
+    entry->name = ct_allocate(entry->name_size);
+    if (entry->name == NULL)
+        return ct_error_set(error, CT_NO_MEMORY, "safetensors: out of memory");
+    memcpy(entry->name, name, entry->name_size);
+    return CT_OK;
+}
+
+static bool metadata_good(const json_t *metadata)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(metadata))
+        return false;
+    json_object_foreach((json_t *)(uintptr_t)metadata, key, value)
+        if (!json_is_string(value))
+            return false;
+    return true;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static ct_status read_entries(ct_safetensors *file, json_t *header, size_t data_size, ct_error *error)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(header, name, value) {
+        if (strcmp(name, "__metadata__") == 0) {
+            if (!metadata_good(value))
+                return ct_error_set(error, CT_BAD_FORMAT, "safetensors: __metadata__ is not an object of strings");
+            continue;
+        }
+        ct_status status = read_entry(name, value, data_size, &file->entry[file->count], error);
+        if (status != CT_OK)
+            return status;
+        file->count++;
+    }
+    if (file->count > 0)
+        qsort(file->entry, (size_t)file->count, sizeof *file->entry, by_offset);
+    size_t covered = 0;
+    for (int i = 0; i < file->count; covered = file->entry[i++].end)
+        if (file->entry[i].begin != covered)
+            return ct_error_set(error, CT_BAD_FORMAT, "safetensors: \"%.80s\" begins at %zu where %zu is due: a hole or an overlap",
+                                file->entry[i].name, file->entry[i].begin, covered);
+    if (covered != data_size)
+        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: %zu bytes after the last tensor", data_size - covered);
+    return CT_OK;
+}
+
+static ct_status read_tensors(ct_safetensors *file, const char *data, ct_error *error)
+{
+    for (int i = 0; i < file->count; i++) {
+        struct entry *entry = &file->entry[i];
+        entry->tensor = ct_tensor_empty(entry->type->dtype, entry->shape);
+        if (entry->tensor == NULL)
+            return ct_error_set(error, CT_NO_MEMORY, "safetensors: out of memory for \"%.80s\"", entry->name);
+        entry->type->convert(ct_tensor_data_mutable(entry->tensor), data + entry->begin, ct_tensor_count(entry->tensor));
+    }
+    return CT_OK;
+}
+
+/* ---- reading ---- */
+
+ct_safetensors *ct_safetensors_parse(const void *bytes, size_t size, ct_error *error)
+{
+    uint64_t length = 0;
+    if (bytes != NULL && size >= 8)
+        memcpy(&length, bytes, 8);
+    if (bytes == NULL || size < 8 || length > LARGEST_HEADER || length > size - 8) {
+        ct_error_set(error, CT_BAD_FORMAT, "safetensors: a header of %llu bytes in a file of %zu", (unsigned long long)length, size);
+        return NULL;
+    }
+    json_error_t reason;
+    json_t *header = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &reason);
+    if (!json_is_object(header)) {
+        ct_error_set(error, CT_BAD_FORMAT, "safetensors: the header is not a JSON object: %s", header ? "another type" : reason.text);
+        json_decref(header);
+        return NULL;
+    }
+    ct_status status = CT_NO_MEMORY;
+    ct_safetensors *file = ct_allocate_zeroed(sizeof *file);
+    if (file != NULL) {
+        file->capacity = json_object_size(header) + 1;
+        file->entry = ct_allocate_zeroed(file->capacity * sizeof *file->entry);
+    }
+    if (file == NULL || file->entry == NULL)
+        ct_error_set(error, status, "safetensors: out of memory");
+    else if ((status = read_entries(file, header, size - 8 - (size_t)length, error)) == CT_OK)
+        status = read_tensors(file, (const char *)bytes + 8 + length, error);
+    json_decref(header);
+    if (status == CT_OK)
+        return file;
+    ct_safetensors_free(file);
+    return NULL;
+}
+
+ct_safetensors *ct_safetensors_read(const char *path, ct_error *error)
+{
+    void *bytes;
+    size_t size;
+    if (ct_file_read(path, LARGEST_FILE, &bytes, &size, error) != CT_OK)
+        return NULL;
+    ct_safetensors *file = ct_safetensors_parse(bytes, size, error);
+    ct_release(bytes, size > 0 ? size : 1);
+    return file;
+}
+
+void ct_safetensors_free(ct_safetensors *file)
+{
+    if (file == NULL)
+        return;
+    for (size_t i = 0; file->entry != NULL && i < file->capacity; i++) {
+        ct_tensor_release(file->entry[i].tensor);
+        ct_release(file->entry[i].name, file->entry[i].name_size);
+    }
+    ct_release(file->entry, file->capacity * sizeof *file->entry);
+    ct_release(file, sizeof *file);
+}
+
+int ct_safetensors_count(const ct_safetensors *file)
+{
+    return file->count;
+}
+
+const char *ct_safetensors_name(const ct_safetensors *file, int position)
+{
+    return position >= 0 && position < file->count ? file->entry[position].name : NULL;
+}
+
+ct_tensor *ct_safetensors_tensor(const ct_safetensors *file, int position)
+{
+    return position >= 0 && position < file->count ? file->entry[position].tensor : NULL;
+}
+
+ct_tensor *ct_safetensors_find(const ct_safetensors *file, const char *name)
+{
+    for (int i = 0; i < file->count; i++)
+        if (strcmp(file->entry[i].name, name) == 0)
+            return file->entry[i].tensor;
+    return NULL;
+}

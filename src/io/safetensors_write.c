@@ -1,0 +1,98 @@
+/* safetensors out: entries by element size, then name, so that every tensor starts aligned. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "internal.h"
+
+struct item {
+    const char *name;
+    const ct_tensor *tensor;
+    size_t bytes;
+};
+
+static int by_size_and_name(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+    size_t size = ct_dtype_size(ct_tensor_dtype(x->tensor)), other = ct_dtype_size(ct_tensor_dtype(y->tensor));
+    if (size != other)
+        return size > other ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+/* The JSON header; NULL when memory is out or a name is not UTF-8. */
+static char *header_text(int count, const struct item item[])
+{
+    json_t *header = json_object();
+    size_t begin = 0;
+    for (int i = 0; i < count && header != NULL; i++) {
+        json_t *shape = json_array();
+        ct_shape extents = ct_tensor_shape(item[i].tensor);
+        for (int axis = 0; axis < extents.rank; axis++)
+            json_array_append_new(shape, json_integer(extents.extent[axis]));
+        json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", ct_tensor_dtype(item[i].tensor) == CT_F64 ? "F64" : "F32",
+                                  "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)(begin + item[i].bytes));
+        if (entry == NULL || json_object_set_new(header, item[i].name, entry) != 0) {
+            json_decref(header);
+            return NULL;
+        }
+        begin += item[i].bytes;
+    }
+    char *text = header != NULL ? json_dumps(header, JSON_COMPACT) : NULL;
+    json_decref(header);
+    return text;
+}
+
+static ct_status write_items(const char *path, int count, const struct item item[], ct_error *error)
+{
+    static const char spaces[8] = "        ";
+    char *text = header_text(count, item);
+    size_t pieces_size = ((size_t)count + 3) * sizeof(struct ct_piece);
+    struct ct_piece *piece = ct_allocate(pieces_size);
+    ct_status status;
+    if (text == NULL || piece == NULL) {
+        status = ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: out of memory, or a name that is not UTF-8");
+    } else {
+        size_t length = strlen(text), padding = (8 - length % 8) % 8;
+        uint64_t whole = length + padding;
+        piece[0] = (struct ct_piece){ &whole, sizeof whole };
+        piece[1] = (struct ct_piece){ text, length };
+        piece[2] = (struct ct_piece){ spaces, padding };
+        for (int i = 0; i < count; i++)
+            piece[i + 3] = (struct ct_piece){ ct_tensor_data(item[i].tensor), item[i].bytes };
+        status = ct_file_replace(path, count + 3, piece, error);
+    }
+    ct_release(piece, pieces_size);
+    free(text);
+    return status;
+}
+
+ct_status ct_safetensors_write(const char *path, int count, const char *const names[], ct_tensor *const tensors[], ct_error *error)
+{
+    if (path == NULL || count < 0 || (count > 0 && (names == NULL || tensors == NULL)))
+        return ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: NULL, or a count of %d", count);
+    size_t size = ((size_t)count + 1) * sizeof(struct item);
+    struct item *item = ct_allocate(size);
+    if (item == NULL)
+        return ct_error_set(error, CT_NO_MEMORY, "safetensors: out of memory for %d names", count);
+    ct_status status = CT_OK;
+    for (int i = 0; i < count && status == CT_OK; i++) {
+        if (names[i] == NULL || names[i][0] == '\0' || strcmp(names[i], "__metadata__") == 0 || tensors[i] == NULL)
+            status = ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: tensor %d is NULL or has no name of its own", i);
+        else
+            item[i] = (struct item){ names[i], tensors[i],
+                                     (size_t)ct_tensor_count(tensors[i]) * ct_dtype_size(ct_tensor_dtype(tensors[i])) };
+    }
+    if (status == CT_OK)
+        qsort(item, (size_t)count, sizeof *item, by_size_and_name);
+    /* Equal names of different element sizes are not neighbours; JSON objects would swallow one. */
+    for (int i = 0; i < count && status == CT_OK; i++)
+        for (int j = 0; j < i && status == CT_OK; j++)
+            if (strcmp(item[i].name, item[j].name) == 0)
+                status = ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: two tensors named \"%.80s\"", item[i].name);
+    if (status == CT_OK)
+        status = write_items(path, count, item, error);
+    ct_release(item, size);
+    return status;
+}
