@@ -10,7 +10,7 @@ SONAME  := libcotangent.so.$(firstword $(subst ., ,$(VERSION)))
 
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror
 CSTD   := -std=c11 -D_GNU_SOURCE
-DEPS   := openblas
+DEPS   := openblas jansson libturbojpeg
 CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=off -MMD -MP -Iinclude \
              $(shell pkg-config --cflags $(DEPS)) $(CFLAGS)
 LIBS   := $(shell pkg-config --libs $(DEPS)) -lm
@@ -67,6 +67,11 @@ $(BUILD)/dcgan: $(DCGAN:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 
 $(BUILD)/%: $(BUILD)/examples/%.o $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
+
+DEMO := --data glyphs --size 32 --steps 1500 --batch 64 --ngf 32 --ndf 32
+demo: deps ## train a DCGAN on the letters of this machine's fonts; pictures in out/demo
+	@$(MAKE) --no-print-directory $(BUILD)/dcgan
+	OPENBLAS_NUM_THREADS=1 $(BUILD)/dcgan train $(DEMO) --out out/demo
 
 # ---- tests: one Criterion program; each variant in a folder of its own ---------------------
 
