@@ -60,7 +60,7 @@ Test(io, safetensors_bytes_as_specified)
 {
     ct_tensor *x = ct_tensor_from(CT_F32, CT_SHAPE(1), (float[]){ 1 });
     cr_assert_eq(ct_safetensors_write("b", 1, (const char *[]){ "x" }, &x, NULL), CT_OK);
-    static const char expected[] = "\x38\0\0\0\0\0\0\0{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}    \0\0\x80\x3f";
+    static const char expected[] = "\x38\0\0\0\0\0\0\0{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}  \0\0\x80\x3f";
     char bytes[100];
     FILE *file = fopen("b", "rb");
     size_t size = fread(bytes, 1, sizeof bytes, file);
