@@ -19,7 +19,7 @@ ct_tape *ct_tape_new(void)
     return tape;
 }
 
-void ct_node_free(struct ct_node *node)
+void ct_node_free(struct ct_node *node, bool orphan)
 {
     ct_call *call = &node->call;
     for (int i = 0; i < call->arity; i++)
@@ -27,6 +27,7 @@ void ct_node_free(struct ct_node *node)
     ct_tensor_release(call->aux);
     if (call->out != NULL) {
         call->out->node = NULL;
+        call->out->orphan = call->out->requires_grad = orphan;
         ct_tensor_release(call->out);
     }
     call->arity = 0;
@@ -39,7 +40,7 @@ void ct_tape_reset(ct_tape *tape)
     if (tape == NULL)
         return;
     for (size_t i = 0; i < tape->node_count; i++)
-        ct_node_free(tape->nodes[i]);
+        ct_node_free(tape->nodes[i], false);
     tape->node_count = 0;
     ct_tape_drop_since(tape, 0);
     for (struct ct_chunk *chunk = tape->chunks; chunk != NULL; chunk = chunk->next)
@@ -127,6 +128,19 @@ static bool reserve(void ***list, size_t count, size_t *capacity)
     ct_release(*list, *capacity * sizeof(void *));
     *list = moved;
     *capacity = larger;
+    return true;
+}
+
+bool ct_tape_adopt(ct_tape *tape, ct_tensor *tensor)
+{
+    if (tensor->owner >= 0)
+        return true;
+    if (!reserve((void ***)&tape->results, tape->result_count, &tape->result_capacity)) {
+        ct_fail(tape, CT_NO_MEMORY, "out of memory for the list of results");
+        return false;
+    }
+    tensor->owner = (int64_t)tape->result_count;
+    tape->results[tape->result_count++] = ct_tensor_retain(tensor);
     return true;
 }
 

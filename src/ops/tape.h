@@ -32,8 +32,12 @@ struct ct_tape {
     ct_error error;
 };
 
-/* Lets go of a node's tensors; its results stay with whoever else holds them. */
-void ct_node_free(struct ct_node *node);
+/* Lets go of a node's tensors; its output stays with whoever else holds it, as an orphan (a backward through it is an
+ * error) or, after a reset, as a constant. */
+void ct_node_free(struct ct_node *node, bool orphan);
+
+/* Makes the tape an owner of a tensor that it is not yet one of. */
+bool ct_tape_adopt(struct ct_tape *tape, ct_tensor *tensor);
 
 /* Results made since `mark` that nobody else retained are dropped. */
 size_t ct_tape_mark(const struct ct_tape *tape);

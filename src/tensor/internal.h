@@ -58,6 +58,7 @@ struct ct_tensor {
     ct_tensor *gradient;  /* a leaf's, accumulated */
     bool requires_grad;   /* a leaf's mark, or: some operand requires one */
     struct ct_node *node; /* that made it, or NULL for a leaf */
+    bool orphan;          /* a backward has freed that node */
     ct_tensor *cotangent; /* only during a sweep of the tape */
     int64_t owner;        /* place in the tape's list of results, or −1 */
     bool wanted;          /* only during a sweep: depends on a requested input */

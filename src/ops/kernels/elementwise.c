@@ -1,0 +1,117 @@
+/* Elementwise functions: one loop a function, each an expression of v (and the parameters a, b). */
+#include "elementwise.h"
+#include "real.h"
+
+/* 0.5 halves exactly, and the constants are rounded once to `real`. */
+static const real half = (real)0.5, one = 1;
+
+static real step(real v, real below) { return v > 0 ? one : below; }
+static real sigmoid(real v) { return one / (one + M(exp)(-v)); }
+static real elu(real v, real alpha) { return v > 0 ? v : alpha * M(expm1)(v); }
+static real gelu(real v) { return half * v * (one + M(erf)(v * (real)0.70710678118654752440)); }
+static real clamp(real v, real low, real high) { return v < low ? low : v > high ? high : v; }
+
+/* log(1 + e^(βv)) / β without overflow; v itself past the threshold. */
+static real softplus(real v, real beta, real threshold)
+{
+    const real z = v * beta;
+    return z > threshold ? v : (M(fmax)(z, 0) + M(log1p)(M(exp)(-M(fabs)(z)))) / beta;
+}
+
+#define UNARY(name, expression)                                                                    \
+    static void unary_##name(const real *restrict x, real *restrict y, real a, real b, int64_t n)  \
+    {                                                                                              \
+        (void)a, (void)b;                                                                          \
+        for (int64_t i = 0; i < n; i++) {                                                          \
+            const real v = x[i];                                                                   \
+            y[i] = (expression);                                                                   \
+        }                                                                                          \
+    }
+
+UNARY(neg, -v)
+UNARY(scale, v * a)
+UNARY(add_scalar, v + a)
+UNARY(pow, M(pow)(v, a))
+UNARY(square, v * v)
+UNARY(sqrt, M(sqrt)(v))
+UNARY(exp, M(exp)(v))
+UNARY(log, M(log)(v))
+UNARY(abs, M(fabs)(v))
+UNARY(sign, v > 0 ? one : v < 0 ? -one : v)
+UNARY(erf, M(erf)(v))
+UNARY(clamp, clamp(v, a, b))
+UNARY(inside, v >= a && v <= b ? one : 0)
+UNARY(leaky_relu, v > 0 ? v : v * a)
+UNARY(leaky_step, step(v, a))
+UNARY(elu, elu(v, a))
+UNARY(gelu, gelu(v))
+UNARY(sigmoid, sigmoid(v))
+UNARY(tanh, M(tanh)(v))
+UNARY(softplus, softplus(v, a, b))
+UNARY(above, v * a > b ? one : 0)
+
+typedef void unary_loop(const real *restrict, real *restrict, real, real, int64_t);
+
+static unary_loop *const unary[] = {
+    [CT_UNARY_NEG] = unary_neg,           [CT_UNARY_SCALE] = unary_scale,
+    [CT_UNARY_ADD_SCALAR] = unary_add_scalar, [CT_UNARY_POW] = unary_pow,
+    [CT_UNARY_SQUARE] = unary_square,     [CT_UNARY_SQRT] = unary_sqrt,
+    [CT_UNARY_EXP] = unary_exp,           [CT_UNARY_LOG] = unary_log,
+    [CT_UNARY_ABS] = unary_abs,           [CT_UNARY_SIGN] = unary_sign,
+    [CT_UNARY_ERF] = unary_erf,           [CT_UNARY_CLAMP] = unary_clamp,
+    [CT_UNARY_INSIDE] = unary_inside,     [CT_UNARY_LEAKY_RELU] = unary_leaky_relu,
+    [CT_UNARY_LEAKY_STEP] = unary_leaky_step, [CT_UNARY_ELU] = unary_elu,
+    [CT_UNARY_GELU] = unary_gelu,         [CT_UNARY_SIGMOID] = unary_sigmoid,
+    [CT_UNARY_TANH] = unary_tanh,         [CT_UNARY_SOFTPLUS] = unary_softplus,
+    [CT_UNARY_ABOVE] = unary_above,
+};
+
+void X(ct_unary)(enum ct_unary f, const void *x, void *y, double a, double b, int64_t begin, int64_t end)
+{
+    unary[f]((const real *)x + begin, (real *)y + begin, (real)a, (real)b, end - begin);
+}
+
+/* The same loop for each pair of strides, so that the compiler vectorises every one. */
+#define BINARY_LOOP(ia, ib, expression)         \
+    for (int64_t i = 0; i < n; i++) {           \
+        const real u = a[ia], v = b[ib];        \
+        y[i] = (expression);                    \
+    }
+
+#define BINARY(name, expression)                                                                      \
+    static void binary_##name(const real *restrict a, int64_t sa, const real *restrict b, int64_t sb, \
+                              real *restrict y, int64_t n)                                            \
+    {                                                                                                 \
+        if (sa == 1 && sb == 1)                                                                       \
+            BINARY_LOOP(i, i, expression)                                                             \
+        else if (sa == 1)                                                                             \
+            BINARY_LOOP(i, 0, expression)                                                             \
+        else if (sb == 1)                                                                             \
+            BINARY_LOOP(0, i, expression)                                                             \
+        else                                                                                          \
+            BINARY_LOOP(0, 0, expression)                                                             \
+    }
+
+BINARY(add, u + v)
+BINARY(sub, u - v)
+BINARY(mul, u * v)
+BINARY(div, u / v)
+BINARY(maximum, u > v || u != u ? u : v)
+BINARY(minimum, u < v || u != u ? u : v)
+BINARY(greater, u > v ? one : 0)
+BINARY(equal, u == v ? one : 0)
+BINARY(first, ((void)v, u))
+
+typedef void binary_loop(const real *restrict, int64_t, const real *restrict, int64_t, real *restrict, int64_t);
+
+static binary_loop *const binary[] = {
+    [CT_BINARY_ADD] = binary_add,         [CT_BINARY_SUB] = binary_sub,         [CT_BINARY_MUL] = binary_mul,
+    [CT_BINARY_DIV] = binary_div,         [CT_BINARY_MAXIMUM] = binary_maximum, [CT_BINARY_MINIMUM] = binary_minimum,
+    [CT_BINARY_GREATER] = binary_greater, [CT_BINARY_EQUAL] = binary_equal,
+    [CT_BINARY_FIRST] = binary_first,
+};
+
+void X(ct_binary)(enum ct_binary f, const void *a, int64_t sa, const void *b, int64_t sb, void *y, int64_t count)
+{
+    binary[f](a, sa, b, sb, y, count);
+}
