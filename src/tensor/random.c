@@ -57,8 +57,15 @@ static void to_normal(double pair[2])
 }
 
 /* Rounding may reach high, which is not in the interval. */
-static float below_f32(float value, float low, float high) { return value < high || low == high ? value : nextafterf(high, low); }
-static double below_f64(double value, double low, double high) { return value < high || low == high ? value : nextafter(high, low); }
+static float below_f32(float value, float low, float high)
+{
+    return value < high || low == high ? value : nextafterf(high, low);
+}
+
+static double below_f64(double value, double low, double high)
+{
+    return value < high || low == high ? value : nextafter(high, low);
+}
 
 static void store(const struct fill *fill, int64_t position, double value)
 {
