@@ -1,6 +1,5 @@
 /* Random numbers: Philox's published answers, the distributions' moments, and what a fill may depend on. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>

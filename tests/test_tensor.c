@@ -1,5 +1,4 @@
 /* Tensors, shapes, statuses and threads; printing against what NumPy 1.24 prints. */
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

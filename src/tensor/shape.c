@@ -1,6 +1,5 @@
 /* Shapes: the only place that multiplies sizes. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "internal.h"
 
