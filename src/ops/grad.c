@@ -169,22 +169,22 @@ static bool sweep_back(ct_tape *tape, size_t length, bool leaves, unsigned flags
 }
 
 /* Frees the nodes that a sweep has used: a second backward through them is an error. */
-static void free_used(ct_tape *tape, size_t length, const bool *used)
+static void free_used(ct_tape *tape, size_t length)
 {
     for (size_t n = 0; n < length; n++)
-        if (used[n])
+        if (tape->nodes[n]->used)
             ct_node_free(tape->nodes[n], true);
 }
 
 /* Marks the nodes that the outputs depend on; fails when one of them was freed. */
-static bool mark_used(ct_tape *tape, const char *who, int outputs, ct_tensor *const output[], size_t length, bool *used)
+static bool mark_used(ct_tape *tape, const char *who, int outputs, ct_tensor *const output[], size_t length)
 {
     for (size_t n = 0; n < length; n++)
-        used[n] = false;
+        tape->nodes[n]->used = false;
     for (int i = 0; i < outputs; i++) {
-        const struct ct_node *node = output[i] == NULL ? NULL : live_node(tape, output[i]);
+        struct ct_node *node = output[i] == NULL ? NULL : live_node(tape, output[i]);
         if (node != NULL)
-            used[node->index] = true;
+            node->used = true;
         else if (output[i] != NULL && output[i]->orphan)
             return ct_fail(tape, CT_BAD_STATE,
                            "%s: output %d of shape %s belongs to a graph that an earlier backward has freed; give that one CT_RETAIN_GRAPH",
@@ -192,12 +192,12 @@ static bool mark_used(ct_tape *tape, const char *who, int outputs, ct_tensor *co
     }
     for (size_t n = length; n-- > 0;) {
         const struct ct_node *node = tape->nodes[n];
-        for (int i = 0; used[n] && i < node->call.arity; i++) {
+        for (int i = 0; node->used && i < node->call.arity; i++) {
             const ct_tensor *in = node->call.in[i];
             if (!node->needs[i])
                 continue;
             if (live_node(tape, in) != NULL)
-                used[in->node->index] = true;
+                in->node->used = true;
             else if (in->orphan)
                 return ct_fail(tape, CT_BAD_STATE,
                                "%s: the graph of %s's operand %d (shape %s) was freed by an earlier backward; give that one CT_RETAIN_GRAPH",
@@ -216,10 +216,9 @@ ct_status ct_backward_from(ct_tape *tape, int outputs, ct_tensor *const output[]
         if (output[i] != NULL && !output[i]->requires_grad)
             ct_fail(tape, CT_BAD_ARGUMENT, "backward: output %d depends on nothing that requires a gradient", i);
 
-    bool *used = ct_tape_status(tape) == CT_OK ? ct_allocate_array(length + 1, sizeof *used) : NULL;
-    if (used != NULL && mark_used(tape, "backward", outputs, output, length, used)) {
+    if (ct_tape_status(tape) == CT_OK && mark_used(tape, "backward", outputs, output, length)) {
         for (size_t n = 0; n < length; n++)
-            for (int i = 0; used[n] && i < tape->nodes[n]->call.arity; i++) {
+            for (int i = 0; tape->nodes[n]->used && i < tape->nodes[n]->call.arity; i++) {
                 ct_tensor *in = tape->nodes[n]->call.in[i];
                 in->wanted = in->requires_grad;
             }
@@ -240,11 +239,8 @@ ct_status ct_backward_from(ct_tape *tape, int outputs, ct_tensor *const output[]
         clear_sweep(tape, length);
         clear_tensors(outputs, output);
         if (ok && (flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
-            free_used(tape, length, used);
+            free_used(tape, length);
     }
-    if (used == NULL)
-        ct_fail(tape, CT_NO_MEMORY, "backward: out of memory");
-    ct_release(used, (length + 1) * sizeof *used);
     return ct_tape_status(tape);
 }
 
@@ -274,10 +270,7 @@ ct_status ct_grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tens
     if (ct_tape_status(tape) != CT_OK)
         return ct_tape_status(tape);
     const size_t length = tape->node_count;
-    bool *used = ct_allocate_array(length + 1, sizeof *used);
-    if (used == NULL)
-        ct_fail(tape, CT_NO_MEMORY, "grad: out of memory");
-    if (used != NULL && check_inputs(tape, "grad", inputs, input) && mark_used(tape, "grad", outputs, output, length, used)) {
+    if (check_inputs(tape, "grad", inputs, input) && mark_used(tape, "grad", outputs, output, length)) {
         for (int j = 0; j < inputs; j++)
             input[j]->wanted = true;
         mark_wanted(tape, length);
@@ -301,11 +294,10 @@ ct_status ct_grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tens
         clear_tensors(outputs, output);
         clear_tensors(inputs, input);
         if (ok && (flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
-            free_used(tape, length, used);
+            free_used(tape, length);
         for (int j = 0; !ok && j < inputs; j++)
             gradient[j] = NULL;
     }
-    ct_release(used, (length + 1) * sizeof *used);
     return ct_tape_status(tape);
 }
 

@@ -12,6 +12,7 @@ struct ct_node {
     int64_t index;
     bool *needs;
     uint64_t *versions;
+    bool used;  /* only during a sweep: an output depends on it */
     bool freed; /* a backward has passed without retaining */
 };
 
