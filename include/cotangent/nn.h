@@ -12,9 +12,10 @@ typedef struct ct_module ct_module;
 
 /* ---- initialisation ----------------------------------------------------------------- */
 
-/* For a weight (a, b, k…): a conv's or linear's is (out, in/groups, k…), a transposed conv's (in, out/groups, k…). fan_in is what one
- * output sums over, fan_out what one input spreads to. PyTorch computes a transposed conv's fans as if it were a conv's;
- * we give `transposed` its own (in: a·∏k/∏stride is not known here, so a·∏k), and say so in docs/decisions.md. */
+/* For a weight (a, b, k…): a conv's or linear's is (out, in/groups, k…), a transposed conv's (in, out/groups, k…). fan_in is
+ * what one output sums over (for a transposed conv at stride 1), fan_out what one input spreads to. PyTorch differs: it reads a
+ * transposed conv's weight as if it were a conv's, so swaps the two, and ignores groups in fan_out; transposed = false
+ * and groups = 1 give its numbers. */
 CT_API ct_status ct_init_fans(const ct_tensor *weight, bool transposed, int64_t groups, int64_t *fan_in, int64_t *fan_out);
 
 typedef enum ct_fan { CT_FAN_IN = 0, CT_FAN_OUT } ct_fan;
@@ -27,7 +28,10 @@ CT_API ct_status ct_init_kaiming_normal(ct_tensor *weight, double a, int64_t fan
 
 /* ---- layers ------------------------------------------------------------------------- */
 
-/* Makers return the caller's module (ct_module_free), initialised as PyTorch does by default, or NULL with `error` written. */
+/* Makers return the caller's module (ct_module_free), or NULL with `error` written. They initialise as PyTorch does by default: weight
+ * and bias of linear and conv uniform within ±1/√fan_in (kaiming_uniform, a = √5), norms 1 and 0. A transposed conv uses its own
+ * fan_in, not PyTorch's (see ct_init_fans). C leaves the order of calls inside braces open: to draw the same
+ * numbers with every compiler, make layers in statements of their own. */
 CT_API ct_module *ct_linear_new(ct_dtype dtype, int64_t in_features, int64_t out_features, bool bias, ct_random *random,
                                 ct_error *error);
 /* rank 1 … 3 spatial axes; kernel one entry an axis; options as ct_conv2d's. */
@@ -52,7 +56,8 @@ CT_API ct_module *ct_flatten_new(ct_error *error); /* from axis 1 on */
 /* Any function of one tensor. `context` is the caller's and outlives the module. */
 CT_API ct_module *ct_function_new(ct_tensor *(*forward)(ct_tape *, ct_tensor *, void *), void *context, ct_error *error);
 
-/* Layers one after another; takes the layers over. A NULL layer frees the others and returns NULL, so makers nest. */
+/* Layers one after another; takes the layers over, each of them once. A NULL layer frees the others and returns NULL, and leaves
+ * `error` as its maker wrote it, so makers nest. */
 CT_API ct_module *ct_sequential_new(int count, ct_module *const layers[], ct_error *error);
 
 CT_API void ct_module_free(ct_module *module);

@@ -39,6 +39,8 @@ CT_API ct_status ct_optimizer_add(ct_optimizer *optimizer, int count, ct_tensor 
 CT_API ct_status ct_optimizer_add_module(ct_optimizer *optimizer, ct_module *module, const ct_optim_settings *settings,
                                          ct_error *error);
 
+/* All parameters that can take the step take it; the first failure is returned: a gradient of another shape or dtype, or no memory
+ * for state that settings changed since ct_optimizer_add need. */
 CT_API ct_status ct_optimizer_step(ct_optimizer *optimizer);
 CT_API void ct_optimizer_zero_grad(ct_optimizer *optimizer);
 
@@ -52,7 +54,7 @@ CT_API ct_named_tensor ct_optimizer_tensor(const ct_optimizer *optimizer, int po
 CT_API int64_t ct_optimizer_steps(const ct_optimizer *optimizer, int parameter);
 CT_API ct_status ct_optimizer_set_steps(ct_optimizer *optimizer, int parameter, int64_t steps);
 
-/* ---- schedules: the learning rate as a function of the step, no hidden state -------- */
+/* ---- schedules: the learning rate as a function of the step (0, 1, …), no hidden state; NaN where the arguments make no sense */
 
 CT_API double ct_schedule_step(double lr, int64_t step, int64_t step_size, double gamma);              /* StepLR */
 CT_API double ct_schedule_exponential(double lr, int64_t step, double gamma);                          /* ExponentialLR */
