@@ -30,7 +30,8 @@ static bool matmul_shape(ct_tape *tape, const ct_call *call, ct_shape *out)
     struct matmul_size size = size_of(call);
     int64_t b_k = b.extent[b.rank - 1 - !t->transpose_b];
     if (size.k != b_k) {
-        ct_fail(tape, CT_BAD_SHAPE, "matmul: a%s %s and b%s %s: the inner extents %lld and %lld differ", t->transpose_a ? "ᵀ" : "",
+        ct_fail(tape, CT_BAD_SHAPE, "matmul: a%s %s and b%s %s: the inner extents %lld and %lld differ",
+                t->transpose_a ? "ᵀ" : "",
                 CT_TEXT(a), t->transpose_b ? "ᵀ" : "", CT_TEXT(b), (long long)size.k, (long long)b_k);
         return false;
     }
