@@ -65,7 +65,10 @@ static ct_tensor *do_reshape(ct_tape *t, ct_tensor *x) { return ct_reshape(t, x,
 static ct_tensor *do_flatten(ct_tape *t, ct_tensor *x) { return ct_flatten(t, x, 1, -1); }
 static ct_tensor *do_permute(ct_tape *t, ct_tensor *x) { return ct_permute(t, x, CT_AXES(2, 0, -2)); }
 static ct_tensor *do_transpose(ct_tape *t, ct_tensor *x) { return ct_transpose(t, x, 0, -1); }
-static ct_tensor *do_concat(ct_tape *t, ct_tensor *x) { return ct_concat(t, 3, (ct_tensor *[]){ x, ct_flip(t, x, CT_AXES(1)), x }, 1); }
+static ct_tensor *do_concat(ct_tape *t, ct_tensor *x)
+{
+    return ct_concat(t, 3, (ct_tensor *[]){ x, ct_flip(t, x, CT_AXES(1)), x }, 1);
+}
 static ct_tensor *do_slice(ct_tape *t, ct_tensor *x) { return ct_slice(t, x, 1, 0, 3, 2); }
 static ct_tensor *do_slice_last(ct_tape *t, ct_tensor *x) { return ct_slice(t, x, -1, -3, INT64_MAX, 2); }
 static ct_tensor *do_slice_none(ct_tape *t, ct_tensor *x) { return ct_slice(t, x, 1, 2, 1, 1); }
@@ -226,7 +229,7 @@ Test(move, concat_and_slice)
     ASSERT_VALUES(ct_flip(tape, a, CT_AXES(1)), CT_SHAPE(2, 2), 2, 1, 4, 3);
 
     assert_refused(tape, ct_concat(tape, 2, (ct_tensor *[]){ a, b }, 0), CT_BAD_SHAPE, "(2, 2) and (2, 1)");
-    assert_refused(tape, ct_concat(tape, 2, (ct_tensor *[]){ a, x }, 0), CT_BAD_SHAPE, "(7)");
+    assert_refused(tape, ct_concat(tape, 2, (ct_tensor *[]){ a, x }, 0), CT_BAD_SHAPE, "(7,)");
     assert_refused(tape, ct_concat(tape, 2, (ct_tensor *[]){ a, NULL }, 0), CT_BAD_ARGUMENT, "NULL");
     assert_refused(tape, ct_concat(tape, 0, NULL, 0), CT_BAD_ARGUMENT, "count 0");
     assert_refused(tape, ct_slice(tape, x, 0, 0, 7, 0), CT_BAD_ARGUMENT, "step 0");
