@@ -46,7 +46,8 @@ static void assert_values(const ct_tensor *tensor, ct_shape shape, const double 
     cr_assert(ct_shape_equal(ct_tensor_shape(tensor), shape), "shape %s, not %s",
               ct_shape_text(ct_tensor_shape(tensor), text[0], 128), ct_shape_text(shape, text[1], 128));
     for (int64_t i = 0; i < ct_tensor_count(tensor); i++)
-        cr_assert(ct_tensor_at(tensor, i) == expected[i], "position %d: %g, not %g", (int)i, ct_tensor_at(tensor, i), expected[i]);
+        cr_assert(ct_tensor_at(tensor, i) == expected[i], "position %d: %g, not %g", (int)i, ct_tensor_at(tensor, i),
+                  expected[i]);
 }
 
 #define ASSERT_VALUES(tensor, shape, ...) assert_values(tensor, shape, (const double[]){ __VA_ARGS__ })

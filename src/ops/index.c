@@ -265,8 +265,8 @@ static bool pad_maps(ct_tape *tape, const char *name, ct_shape shape, int count,
         else if (mode == CT_REFLECT)
             most = extent - 1;
         if (begin < least || end < least || begin > most || end > most)
-            return ct_fail(tape, CT_BAD_SHAPE, "%s: padding (%lld, %lld) of axis %d with extent %lld; %s allows %lld to %lld", name,
-                           (long long)begin, (long long)end, axis, (long long)extent, mode_name[mode], (long long)least,
+            return ct_fail(tape, CT_BAD_SHAPE, "%s: padding (%lld, %lld) of axis %d with extent %lld; %s allows %lld to %lld",
+                           name, (long long)begin, (long long)end, axis, (long long)extent, mode_name[mode], (long long)least,
                            (long long)most), false;
         if (extent + begin + end < 0)
             return ct_fail(tape, CT_BAD_SHAPE, "%s: padding (%lld, %lld) crops more than axis %d has: %lld", name,

@@ -31,8 +31,7 @@ static bool matmul_shape(ct_tape *tape, const ct_call *call, ct_shape *out)
     int64_t b_k = b.extent[b.rank - 1 - !t->transpose_b];
     if (size.k != b_k) {
         ct_fail(tape, CT_BAD_SHAPE, "matmul: a%s %s and b%s %s: the inner extents %lld and %lld differ",
-                t->transpose_a ? "ᵀ" : "",
-                CT_TEXT(a), t->transpose_b ? "ᵀ" : "", CT_TEXT(b), (long long)size.k, (long long)b_k);
+                t->transpose_a ? "ᵀ" : "", CT_TEXT(a), t->transpose_b ? "ᵀ" : "", CT_TEXT(b), (long long)size.k, (long long)b_k);
         return false;
     }
     if (size.m > INT_MAX || size.n > INT_MAX || size.k > INT_MAX) {
@@ -146,7 +145,8 @@ ct_tensor *ct_matmul(ct_tape *tape, ct_tensor *a, ct_tensor *b, bool transpose_a
     if (!a || !b)
         return ct_fail(tape, CT_BAD_ARGUMENT, "matmul: %s is NULL", a ? "b" : "a");
     if (a->shape.rank < 2 || b->shape.rank < 2)
-        return ct_fail(tape, CT_BAD_SHAPE, "matmul: a %s and b %s; each has rank 2 or more", CT_TEXT(a->shape), CT_TEXT(b->shape));
+        return ct_fail(tape, CT_BAD_SHAPE, "matmul: a %s and b %s; each has rank 2 or more", CT_TEXT(a->shape),
+                       CT_TEXT(b->shape));
     ct_shape batch_a = a->shape, batch_b = b->shape, batch;
     batch_a.rank -= 2;
     batch_b.rank -= 2;
