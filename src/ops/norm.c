@@ -81,7 +81,7 @@ const ct_op ct_op_normalize = {
 /* Normalises x seen as (n, c, the rest); keeps x's shape. */
 static ct_tensor *normalize(ct_tape *tape, ct_tensor *x, int64_t n, int64_t c, normalize_attributes attributes)
 {
-    const int64_t s = n * c ? x->count / (n * c) : 0;
+    const int64_t s = n > 0 && c > 0 ? x->count / (n * c) : 0;
     ct_tensor *view = ct_reshape(tape, x, CT_SHAPE(n, c, s));
     ct_tensor *y = ct_apply(tape, &ct_op_normalize, 1, &view, &attributes, sizeof attributes);
     return y ? ct_reshape(tape, y, x->shape) : NULL;
