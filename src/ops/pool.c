@@ -125,6 +125,10 @@ static bool axis_windows(ct_windows *w, int axis, int64_t in, int64_t kernel, in
     /* A last, partial window counts if it starts inside x or the padding before it. */
     if (ceil_mode && room > -stride && room % stride && out * stride < in + padding)
         out++;
+    /* A dilated window may step over a small x from one padding to the other. */
+    for (int64_t q = 0; q < out && q * stride < padding; q++)
+        if ((dilation - (padding - q * stride) % dilation) % dilation >= in)
+            return false;
     w->in[axis] = in, w->out[axis] = out, w->kernel[axis] = kernel;
     w->stride[axis] = stride, w->padding[axis] = padding, w->dilation[axis] = dilation;
     return out > 0;
