@@ -1,0 +1,91 @@
+/* Losses. */
+#include "derivatives.h"
+
+static ct_tensor *constant(ct_tape *tape, ct_shape shape, const double values[])
+{
+    ct_tensor *t = ct_tape_tensor(tape, CT_F64, shape);
+    ct_tensor_copy_in(t, CT_F64, values, ct_tensor_count(t));
+    return t;
+}
+
+static ct_tensor *like(ct_tape *tape, const ct_tensor *x)
+{
+    ct_tensor *t = ct_tape_tensor(tape, CT_F64, ct_tensor_shape(x));
+    ct_tensor_fill(t, 0.3);
+    return t;
+}
+
+static ct_tensor *bce(ct_tape *tape, ct_tensor *x) { return ct_bce_loss(tape, x, like(tape, x), CT_REDUCTION_NONE); }
+static ct_tensor *bce_target(ct_tape *tape, ct_tensor *x) { return ct_bce_loss(tape, like(tape, x), x, CT_REDUCTION_NONE); }
+static ct_tensor *bce_both(ct_tape *tape, ct_tensor *x) { return ct_bce_loss(tape, x, ct_square(tape, x), CT_REDUCTION_NONE); }
+static ct_tensor *squares(ct_tape *tape, ct_tensor *x) { return ct_mse_loss(tape, x, like(tape, x), CT_REDUCTION_MEAN); }
+
+static ct_tensor *logits(ct_tape *tape, ct_tensor *x)
+{
+    return ct_bce_with_logits_loss(tape, x, like(tape, x), CT_REDUCTION_MEAN);
+}
+
+static ct_tensor *smooth(ct_tape *tape, ct_tensor *x)
+{
+    return ct_smooth_l1_loss(tape, x, like(tape, x), 0.7, CT_REDUCTION_NONE);
+}
+
+static ct_tensor *probabilities(ct_tape *tape, ct_tensor *x)
+{
+    return ct_cross_entropy_loss(tape, x, like(tape, x), NULL, CT_REDUCTION_MEAN);
+}
+
+static ct_tensor *classes(ct_tape *tape, ct_tensor *x)
+{
+    ct_tensor *weight = constant(tape, CT_SHAPE(3), (double[]){ 1, 2, 0.5 });
+    return ct_cross_entropy_loss(tape, x, constant(tape, CT_SHAPE(2, 2), (double[]){ 2, 0, -100, 1 }), weight, CT_REDUCTION_MEAN);
+}
+
+Test(loss, derivatives)
+{
+    check_derivatives(bce, CT_SHAPE(5), 0.5, 0.4);
+    check_derivatives(bce_target, CT_SHAPE(5), 0.5, 0.4);
+    check_derivatives(bce_both, CT_SHAPE(5), 0.5, 0.4);
+    check_derivatives(logits, CT_SHAPE(5), 0, 3);
+    check_derivatives(smooth, CT_SHAPE(5), 0.2, 2);
+    check_derivatives(squares, CT_SHAPE(5), 0, 2);
+    check_derivatives(probabilities, CT_SHAPE(2, 3), 0, 2);
+    check_derivatives(classes, CT_SHAPE(2, 3, 2), 0, 2);
+}
+
+Test(loss, elementwise_values)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = constant(tape, CT_SHAPE(3), (double[]){ 1, -2, 0.5 });
+    ct_tensor *t = constant(tape, CT_SHAPE(3), (double[]){ 0, 1, 0.5 });
+    CLOSE(ct_tensor_item(ct_mse_loss(tape, x, t, CT_REDUCTION_MEAN)), 10.0 / 3, 1e-14);
+    CLOSE(ct_tensor_item(ct_l1_loss(tape, x, t, CT_REDUCTION_SUM)), 4, 1e-14);
+    expect(ct_smooth_l1_loss(tape, x, t, 2, CT_REDUCTION_NONE), 3, (double[]){ 0.25, 2, 0 }, 1e-14);
+    expect(ct_smooth_l1_loss(tape, x, t, 0, CT_REDUCTION_NONE), 3, (double[]){ 1, 3, 0 }, 1e-14);
+
+    ct_tensor *p = constant(tape, CT_SHAPE(3), (double[]){ 0, 1, 0.25 });
+    ct_tensor *one = constant(tape, CT_SHAPE(3), (double[]){ 1, 1, 1 });
+    expect(ct_bce_loss(tape, p, one, CT_REDUCTION_NONE), 3, (double[]){ 100, 0, log(4) }, 1e-14);
+    ct_tensor *z = constant(tape, CT_SHAPE(3), (double[]){ 1000, -1000, 0 });
+    expect(ct_bce_with_logits_loss(tape, z, one, CT_REDUCTION_NONE), 3, (double[]){ 0, 1000, log(2) }, 1e-14);
+    cr_assert_null(ct_mse_loss(tape, z, constant(tape, CT_SHAPE(1), (double[]){ 0 }), CT_REDUCTION_MEAN));
+    cr_assert_eq(ct_tape_status(tape), CT_BAD_SHAPE);
+    ct_tape_free(tape);
+}
+
+Test(loss, classes_weights_and_ignored)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = constant(tape, CT_SHAPE(3, 2), (double[]){ 0, log(3), 5, 5, log(4), 0 });
+    ct_tensor *t = constant(tape, CT_SHAPE(3), (double[]){ 1, -100, 1 }), *w = constant(tape, CT_SHAPE(2), (double[]){ 7, 2 });
+    /* Shares of class 1: 3/4, 1/2, 1/5; the middle one is ignored. */
+    const double a = -log(0.75), b = log(5);
+    expect(ct_cross_entropy_loss(tape, x, t, NULL, CT_REDUCTION_NONE), 3, (double[]){ a, 0, b }, 1e-14);
+    CLOSE(ct_tensor_item(ct_cross_entropy_loss(tape, x, t, w, CT_REDUCTION_SUM)), 2 * (a + b), 1e-14);
+    CLOSE(ct_tensor_item(ct_cross_entropy_loss(tape, x, t, w, CT_REDUCTION_MEAN)), (a + b) / 2, 1e-14);
+    ct_tensor *flat = constant(tape, CT_SHAPE(2), (double[]){ -3, -4 });
+    CLOSE(ct_tensor_item(ct_nll_loss(tape, flat, constant(tape, CT_SCALAR, (double[]){ 1 }), NULL, CT_REDUCTION_MEAN)), 4, 0);
+    cr_assert_null(ct_nll_loss(tape, flat, constant(tape, CT_SCALAR, (double[]){ 2 }), NULL, CT_REDUCTION_MEAN));
+    cr_assert_eq(ct_tape_status(tape), CT_BAD_ARGUMENT);
+    ct_tape_free(tape);
+}
