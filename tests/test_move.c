@@ -5,6 +5,8 @@
 
 #include <cotangent/cotangent.h>
 
+#include "../src/ops/index.h"
+
 /* Small whole numbers, so that every sum below is exact. */
 static ct_tensor *whole_numbers(ct_dtype dtype, ct_shape shape, uint32_t seed)
 {
@@ -301,4 +303,22 @@ Test(move, gather_and_its_adjoint)
     }
     ct_tape_free(tape);
     ct_tensor_release(x), ct_tensor_release(index), ct_tensor_release(index64), ct_tensor_release(g), ct_tensor_release(empty);
+}
+
+/* ---- the index map itself ----------------------------------------------------------- */
+
+/* Nearest, up and down: entry i comes from ⌊i · source / extent⌋; the adjoint adds what went out. */
+Test(move, nearest_index_map)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = ct_tensor_from(CT_F64, CT_SHAPE(1, 3), (double[]){ 1, 2, 3 });
+    struct ct_axis_map up[] = { { 1, 2, 0, 0, CT_MAP_NEAREST }, { 3, 5, 0, 0, CT_MAP_NEAREST } };
+    struct ct_axis_map down[] = { ct_axis_same(1), { 3, 2, 0, 0, CT_MAP_NEAREST } };
+    ct_tensor *y = ct_index_map(tape, x, up);
+    ASSERT_VALUES(y, CT_SHAPE(2, 5), 1, 1, 2, 2, 3, 1, 1, 2, 2, 3);
+    ASSERT_VALUES(ct_index_map_adjoint(tape, y, up), CT_SHAPE(1, 3), 4, 8, 6);
+    ASSERT_VALUES(ct_index_map(tape, x, down), CT_SHAPE(1, 2), 1, 2);
+    assert_refused(tape, ct_index_map_adjoint(tape, x, up), CT_BAD_SHAPE, "its maps take (2, 5)");
+    ct_tape_free(tape);
+    ct_tensor_release(x);
 }
