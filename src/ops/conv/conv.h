@@ -1,0 +1,45 @@
+/* The convolution family: rows, geometry and algorithms. Not installed. */
+#ifndef CT_OPS_CONV_H
+#define CT_OPS_CONV_H
+
+#include "../internal.h"
+
+/* Their attributes are a ct_conv_form. */
+extern CT_HIDDEN const ct_op ct_op_conv;           /* (x, w) → y */
+extern CT_HIDDEN const ct_op ct_op_conv_transpose; /* (y, w) → x */
+extern CT_HIDDEN const ct_op ct_op_conv_weight;    /* (x, y) → w */
+
+/* ---- geometry: form.c ---- */
+
+/* Options with their defaults filled in and their rules applied, right-aligned on three axes as in the form. */
+typedef struct ct_conv_window {
+    int64_t begin[CT_MAX_SPATIAL], end[CT_MAX_SPATIAL]; /* of the padding */
+    ct_padding_mode mode;
+} ct_conv_window;
+
+/* Each checks everything and fills the form (and the window), or fails on the tape in the name of `op` and returns false. The
+ * shapes are batched. With a padding mode other than zeros the form is that of the padded x, and its padding is 0. */
+bool ct_conv_form_from_x(ct_tape *tape, const char *op, int rank, ct_shape x, ct_shape w, const ct_conv_options *options,
+                         ct_conv_form *form, ct_conv_window *window);
+bool ct_conv_form_from_y(ct_tape *tape, const char *op, int rank, ct_shape y, ct_shape w, const ct_conv_options *options,
+                         ct_conv_form *form, ct_conv_window *window);
+
+ct_shape ct_conv_x_shape(const ct_conv_form *form);
+ct_shape ct_conv_w_shape(const ct_conv_form *form);
+ct_shape ct_conv_y_shape(const ct_conv_form *form);
+
+/* ---- algorithms ---- */
+
+typedef enum ct_conv_map { CT_MAP_CONV, CT_MAP_TRANSPOSE, CT_MAP_WEIGHT, CT_MAPS } ct_conv_map;
+
+/* Computes one map: out ← the contraction of a and b, which come in the op's order. false after ct_fail. */
+typedef bool ct_conv_run(ct_tape *tape, const ct_conv_form *form, ct_conv_map map, ct_dtype dtype, const void *a, const void *b,
+                         void *out);
+
+ct_conv_run ct_conv_run_reference; /* reference.c */
+ct_conv_run ct_conv_run_columns;   /* columns.c */
+
+/* What AUTO, the environment and a missing algorithm come to: an algorithm that there is. */
+ct_algorithm ct_conv_choose(const ct_conv_form *form);
+
+#endif
