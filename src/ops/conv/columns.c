@@ -1,0 +1,166 @@
+/* Columns and OpenBLAS. The work is cut into pieces by the shape alone, and the pieces are dealt to a fixed number of lanes, each
+ * with its own scratch, so the bits do not depend on the threads. A piece owns what it writes:
+ *
+ *     conv            (image, group, tile of output positions)   its part of y
+ *     conv_transpose  (image, group, block of channels)          its planes of x
+ *     conv_weight     (part of the batch, group, block of channels), summed over the parts in order
+ */
+#include "conv.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include <cblas.h>
+
+#include "../kernels/conv_columns.h"
+
+#define MAX_LANES 32
+#define MAX_PARTS 8
+#define TILE_NUMBERS (1 << 16) /* aimed at, of one piece's columns */
+
+typedef void kernel(const ct_conv_form *form, const ct_columns_piece *piece, const void *a, const void *b, void *out, void *scratch);
+typedef void sum_kernel(const void *partial, int64_t partials, int64_t count, void *out, int64_t begin, int64_t end);
+
+struct job {
+    kernel *kernel;
+    sum_kernel *sum;
+    const ct_conv_form *form;
+    ct_conv_map map;
+    const void *a, *b;
+    char *out, *scratch;
+    size_t element;
+    int64_t block, blocks;      /* channels of a piece; pieces of a group's channels */
+    int64_t tile, tiles;        /* positions of a tile; tiles of an image, where each is a piece */
+    int64_t parts;              /* of the batch, for conv_weight */
+    int64_t pieces, lanes, lane_numbers, weights;
+};
+
+static int64_t volume(const int64_t extent[CT_MAX_SPATIAL]) { return extent[0] * extent[1] * extent[2]; }
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+static void run_piece(const struct job *job, int64_t number, void *scratch)
+{
+    const ct_conv_form *form = job->form;
+    int64_t in = form->x_channels / form->groups, positions = volume(form->y);
+    int64_t tile = number % job->tiles, block = number / job->tiles % job->blocks;
+    int64_t group = number / job->tiles / job->blocks % form->groups, image = number / job->tiles / job->blocks / form->groups;
+    ct_columns_piece piece = {
+        .image = image,
+        .group = group,
+        .channel = block * job->block,
+        .channels = least(job->block, in - block * job->block),
+        .begin = job->tiles > 1 ? tile * job->tile : 0,
+        .end = job->tiles > 1 ? least((tile + 1) * job->tile, positions) : positions,
+        .tile = job->tile,
+    };
+
+    if (job->map != CT_MAP_WEIGHT) {
+        job->kernel(form, &piece, job->a, job->b, job->out, scratch);
+        return;
+    }
+    int64_t part = image, first = part * form->batch / job->parts, last = (part + 1) * form->batch / job->parts;
+    for (piece.image = first; piece.image < last; piece.image++)
+        job->kernel(form, &piece, job->a, job->b, job->out + (size_t)(part * job->weights) * job->element, scratch);
+}
+
+static void run_lanes(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+
+    for (int64_t lane = begin; lane < end; lane++)
+        for (int64_t i = lane * job->pieces / job->lanes; i < (lane + 1) * job->pieces / job->lanes; i++)
+            run_piece(job, i, job->scratch + (size_t)(lane * job->lane_numbers) * job->element);
+}
+
+static void run_sum(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    job->sum(job->scratch, job->parts, job->weights, job->out, begin, end);
+}
+
+/* How a map is cut. */
+static void cut(struct job *job)
+{
+    const ct_conv_form *form = job->form;
+    int64_t in = form->x_channels / form->groups, taps = volume(form->k), positions = volume(form->y);
+    int64_t images = job->map == CT_MAP_WEIGHT ? job->parts : form->batch;
+
+    /* Blocks of channels only where the batch alone gives too few pieces, and none of under 128 rows. */
+    job->blocks = 1;
+    if (job->map != CT_MAP_CONV)
+        job->blocks = least(ceil_divide(MAX_LANES, images * form->groups), ceil_divide(in * taps, 128));
+    job->blocks = least(job->blocks, in);
+    job->block = ceil_divide(in, job->blocks);
+    job->blocks = ceil_divide(in, job->block);
+
+    int64_t rows = job->block * taps;
+    job->tile = least(positions, TILE_NUMBERS / rows > 64 ? TILE_NUMBERS / rows : 64);
+    job->tiles = job->map == CT_MAP_CONV ? ceil_divide(positions, job->tile) : 1;
+    job->pieces = images * form->groups * job->blocks * job->tiles;
+    job->lanes = least(job->pieces, MAX_LANES);
+    job->lane_numbers = (rows * job->tile + 15) / 16 * 16;
+}
+
+/* Threads are ours: one product, one thread. */
+static void one_thread(void) { openblas_set_num_threads(1); }
+
+/* BLAS counts in int. */
+static bool fits(const ct_conv_form *form)
+{
+    int64_t wide, in = form->x_channels / form->groups;
+    return !__builtin_mul_overflow(in, volume(form->k), &wide) && wide <= INT32_MAX / 64 && volume(form->y) <= INT32_MAX;
+}
+
+bool ct_conv_run_columns(ct_tape *tape, const ct_conv_form *form, ct_conv_map map, ct_dtype dtype, const void *a, const void *b,
+                         void *out)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    kernel *const kernels[CT_MAPS] = {
+        CT_KERNEL_OF(dtype, ct_k_columns_y),
+        CT_KERNEL_OF(dtype, ct_k_columns_x),
+        CT_KERNEL_OF(dtype, ct_k_columns_w),
+    };
+    struct job job = {
+        .kernel = kernels[map],
+        .sum = CT_KERNEL_OF(dtype, ct_k_columns_sum),
+        .form = form,
+        .map = map,
+        .a = a,
+        .b = b,
+        .out = out,
+        .element = ct_dtype_size(dtype),
+        .parts = least(form->batch, MAX_PARTS),
+        .weights = form->y_channels * (form->x_channels / form->groups) * volume(form->k),
+    };
+    ct_tensor *partial = NULL;
+
+    if (!fits(form))
+        return ct_conv_run_reference(tape, form, map, dtype, a, b, out);
+    pthread_once(&once, one_thread);
+    cut(&job);
+
+    ct_tensor *scratch = ct_tape_tensor(tape, dtype, CT_SHAPE(job.lanes, job.lane_numbers));
+    if (!scratch)
+        return false;
+    job.scratch = ct_data(scratch);
+    if (map == CT_MAP_WEIGHT) {
+        partial = ct_tape_tensor(tape, dtype, CT_SHAPE(job.parts, job.weights));
+        if (!partial) {
+            ct_tape_drop(tape, scratch);
+            return false;
+        }
+        job.out = ct_data(partial);
+        memset(job.out, 0, (size_t)partial->count * job.element);
+    }
+
+    ct_parallel_for(job.lanes, 1, run_lanes, &job);
+
+    if (map == CT_MAP_WEIGHT) {
+        job.scratch = job.out, job.out = out;
+        ct_parallel_for(job.weights, 1 << 12, run_sum, &job);
+        ct_tape_drop(tape, partial);
+    }
+    ct_tape_drop(tape, scratch);
+    return true;
+}

@@ -1,0 +1,159 @@
+/* Columns: row (c, k), column q of a tile holds x[c, q·stride − padding + k·dilation], so that a conv is a matrix product. */
+#include "conv_columns.h"
+
+#include <cblas.h>
+#include <string.h>
+
+#include "real.h"
+
+#if CT_REAL == 32
+#define GEMM cblas_sgemm
+#else
+#define GEMM cblas_dgemm
+#endif
+
+static int64_t volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
+
+/* A run of output positions along the last axis seen through one tap: positions [low, high) of [0, length) lie in x, from `start`
+ * on by stride; `start` is NULL when none does. */
+struct run {
+    real *start;
+    int64_t low, high, length;
+};
+
+static int64_t ceil_divide(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : 0; }
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static struct run find_run(const ct_conv_form *f, real *plane, const int64_t k[3], int64_t position, int64_t end)
+{
+    int64_t q2 = position % f->y[2], row = position / f->y[2], q[2] = { row / f->y[1], row % f->y[1] };
+    struct run run = { .length = least(f->y[2] - q2, end - position) };
+    int64_t place = 0;
+
+    for (int a = 0; a < 2; a++) {
+        int64_t at = q[a] * f->stride[a] - f->padding[a] + k[a] * f->dilation[a];
+        if (at < 0 || at >= f->x[a]) {
+            run.low = run.high = run.length;
+            return run;
+        }
+        place = place * f->x[a] + at;
+    }
+
+    int64_t first = q2 * f->stride[2] - f->padding[2] + k[2] * f->dilation[2];
+    run.low = least(ceil_divide(-first, f->stride[2]), run.length);
+    run.high = least(ceil_divide(f->x[2] - first, f->stride[2]), run.length);
+    if (run.high <= run.low)
+        run.low = run.high = run.length;
+    else
+        run.start = plane + place * f->x[2] + first + run.low * f->stride[2];
+    return run;
+}
+
+static void gather(real *to, const struct run *run, int64_t stride)
+{
+    const real *from = run->start;
+
+    for (int64_t j = 0; j < run->low; j++)
+        to[j] = 0;
+    if (stride == 1 && from)
+        memcpy(to + run->low, from, (size_t)(run->high - run->low) * sizeof(real));
+    else
+        for (int64_t j = run->low; j < run->high; j++, from += stride)
+            to[j] = *from;
+    for (int64_t j = run->high; j < run->length; j++)
+        to[j] = 0;
+}
+
+static void scatter(const real *from, const struct run *run, int64_t stride)
+{
+    real *to = run->start;
+
+    for (int64_t j = run->low; j < run->high; j++)
+        to[(j - run->low) * stride] += from[j];
+}
+
+/* Fills the tile [begin, end) of columns from the piece's planes of x, or adds the columns back to where they came from. */
+static void columns(const ct_conv_form *f, int64_t channels, real *x, real *column, int64_t begin, int64_t end, bool back)
+{
+    for (int64_t c = 0; c < channels; c++, x += volume(f->x))
+        for (int64_t k[3] = { 0 }; k[0] < f->k[0]; k[0]++)
+            for (k[1] = 0; k[1] < f->k[1]; k[1]++)
+                for (k[2] = 0; k[2] < f->k[2]; k[2]++, column += end - begin)
+                    for (int64_t q = begin; q < end;) {
+                        struct run run = find_run(f, x, k, q, end);
+                        if (back)
+                            scatter(column + q - begin, &run, f->stride[2]);
+                        else
+                            gather(column + q - begin, &run, f->stride[2]);
+                        q += run.length;
+                    }
+}
+
+/* Where the piece lies in the three tensors, and the sizes of its matrices. */
+struct place {
+    int64_t x, w, y;   /* offsets */
+    int out, rows, wide; /* output channels of the group; rows of columns: channels · taps; a whole row of w: C/groups · taps */
+    int64_t positions;
+};
+
+static struct place find_place(const ct_conv_form *f, const ct_columns_piece *p)
+{
+    int64_t in = f->x_channels / f->groups, out = f->y_channels / f->groups, taps = volume(f->k);
+
+    return (struct place){
+        .x = (p->image * f->x_channels + p->group * in + p->channel) * volume(f->x),
+        .w = p->group * out * in * taps + p->channel * taps,
+        .y = (p->image * f->y_channels + p->group * out) * volume(f->y),
+        .out = (int)out,
+        .rows = (int)(p->channels * taps),
+        .wide = (int)(in * taps),
+        .positions = volume(f->y),
+    };
+}
+
+void X(ct_k_columns_y)(const ct_conv_form *f, const ct_columns_piece *p, const void *x, const void *w, void *y, void *scratch)
+{
+    struct place at = find_place(f, p);
+
+    for (int64_t q = p->begin; q < p->end; q += p->tile) {
+        int64_t end = least(q + p->tile, p->end);
+        columns(f, p->channels, (real *)x + at.x, scratch, q, end, false);
+        GEMM(CblasRowMajor, CblasNoTrans, CblasNoTrans, at.out, (int)(end - q), at.rows, 1, (const real *)w + at.w, at.wide, scratch,
+             (int)(end - q), 0, (real *)y + at.y + q, (int)at.positions);
+    }
+}
+
+void X(ct_k_columns_x)(const ct_conv_form *f, const ct_columns_piece *p, const void *y, const void *w, void *x, void *scratch)
+{
+    struct place at = find_place(f, p);
+
+    memset((real *)x + at.x, 0, (size_t)(p->channels * volume(f->x)) * sizeof(real));
+    for (int64_t q = p->begin; q < p->end; q += p->tile) {
+        int64_t end = least(q + p->tile, p->end);
+        GEMM(CblasRowMajor, CblasTrans, CblasNoTrans, at.rows, (int)(end - q), at.out, 1, (const real *)w + at.w, at.wide,
+             (const real *)y + at.y + q, (int)at.positions, 0, scratch, (int)(end - q));
+        columns(f, p->channels, (real *)x + at.x, scratch, q, end, true);
+    }
+}
+
+void X(ct_k_columns_w)(const ct_conv_form *f, const ct_columns_piece *p, const void *x, const void *y, void *w, void *scratch)
+{
+    struct place at = find_place(f, p);
+
+    for (int64_t q = p->begin; q < p->end; q += p->tile) {
+        int64_t end = least(q + p->tile, p->end);
+        columns(f, p->channels, (real *)x + at.x, scratch, q, end, false);
+        GEMM(CblasRowMajor, CblasNoTrans, CblasTrans, at.out, at.rows, (int)(end - q), 1, (const real *)y + at.y + q,
+             (int)at.positions, scratch, (int)(end - q), 1, (real *)w + at.w, at.wide);
+    }
+}
+
+void X(ct_k_columns_sum)(const void *partial, int64_t partials, int64_t count, void *out, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++) {
+        double sum = 0;
+        for (int64_t p = 0; p < partials; p++)
+            sum += (double)((const real *)partial)[p * count + i];
+        ((real *)out)[i] = (real)sum;
+    }
+}
