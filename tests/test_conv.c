@@ -214,7 +214,7 @@ Test(conv, refused_arguments)
 #define X1 { 3, { 1, 2, 5 } }
 #define W1 { 3, { 2, 2, 3 } }
         { CONV, 1, { 2, { 4, 5 } }, { 2, { 2, 3 } }, { .groups = 0 }, CT_BAD_SHAPE, { "conv1d", "(2, 3)", "rank 3" } },
-        { CONV, 2, X1, W1, { .groups = 0 }, CT_BAD_SHAPE, { "conv2d", "(1, 2, 5)", "rank 4" } },
+        { CONV, 2, X1, W1, { .groups = 0 }, CT_BAD_SHAPE, { "conv2d", "(2, 2, 3)", "rank 4" } },
         { CONV, 1, { 4, { 1, 2, 5, 5 } }, W1, { .groups = 0 }, CT_BAD_SHAPE, { "conv1d", "(1, 2, 5, 5)", "rank 3" } },
         { CONV, 1, X1, W1, { .stride = { -1 } }, CT_BAD_ARGUMENT, { "conv1d", "stride[0] = -1", "0 (the default)" } },
         { CONV, 1, X1, W1, { .padding = { -2 } }, CT_BAD_ARGUMENT, { "padding[0] = -2" } },
@@ -292,7 +292,7 @@ Test(conv, refused_operands)
     expect_failure(tape, ct_conv1d(tape, NULL, w, NULL, NULL), CT_BAD_ARGUMENT, "conv1d: the input is NULL");
     expect_failure(tape, ct_conv1d(tape, x, NULL, NULL, NULL), CT_BAD_ARGUMENT, "conv1d: the weight is NULL");
     expect_failure(tape, ct_conv1d(tape, x, narrow, NULL, NULL), CT_BAD_DTYPE, "input is float64, weight float32");
-    expect_failure(tape, ct_conv1d(tape, x, w, b, NULL), CT_BAD_SHAPE, "bias (3) must be (4)");
+    expect_failure(tape, ct_conv1d(tape, x, w, b, NULL), CT_BAD_SHAPE, "bias (3,) must be (4,)");
     expect_failure(tape, ct_conv_weight(tape, x, NULL, (int64_t[]){ 3 }, NULL), CT_BAD_ARGUMENT, "y is NULL");
     expect_failure(tape, ct_conv_weight(tape, flat, flat, (int64_t[]){ 3 }, NULL), CT_BAD_SHAPE, "(2, 5)");
     expect_failure(tape, ct_conv_weight(tape, x, x, (int64_t[]){ 3 }, NULL), CT_BAD_SHAPE, "y (1, 2, 5) must be (1, 2, 3)");

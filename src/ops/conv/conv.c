@@ -1,7 +1,6 @@
 /* Convolutions: one trilinear form T(x, w, y), three maps, and one derivative rule. */
 #include "conv.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,8 +139,8 @@ static ct_tensor *add_bias(ct_tape *tape, const char *op, ct_tensor *result, ct_
     ct_shape shape = { result->shape.rank, { 1, channels, 1, 1, 1 } };
 
     if (!ct_shape_equal(bias->shape, CT_SHAPE(channels)))
-        return ct_fail(tape, CT_BAD_SHAPE, "%s: bias %s must be (%" PRId64 "), one number an output channel", op,
-                       CT_TEXT(bias->shape), channels);
+        return ct_fail(tape, CT_BAD_SHAPE, "%s: bias %s must be %s, one number an output channel", op,
+                       CT_TEXT(bias->shape), CT_TEXT(CT_SHAPE(channels)));
     ct_tensor *row = ct_reshape(tape, bias, shape);
     return replace(tape, bias, row, ct_add(tape, result, row));
 }
