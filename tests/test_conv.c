@@ -199,6 +199,95 @@ Test(conv, empty_batch)
     ct_tensor_release(x), ct_tensor_release(w);
 }
 
+/* ---- derivatives ---- */
+
+static double inner(const ct_tensor *a, const ct_tensor *b)
+{
+    double sum = 0;
+
+    cr_assert(a && b && ct_shape_equal(ct_tensor_shape(a), ct_tensor_shape(b)));
+    for (int64_t i = 0; i < ct_tensor_count(a); i++)
+        sum += ct_tensor_at(a, i) * ct_tensor_at(b, i);
+    return sum;
+}
+
+static const ct_conv_options geometry = { .stride = { 2, 3 }, .padding = { 1, 2 }, .dilation = { 2, 1 }, .groups = 2 };
+
+static ct_tensor *map_conv(ct_tape *tape, ct_tensor *x, ct_tensor *w) { return ct_conv2d(tape, x, w, NULL, &geometry); }
+
+static ct_tensor *map_transpose(ct_tape *tape, ct_tensor *y, ct_tensor *w)
+{
+    ct_conv_options options = geometry;
+    options.output_size[0] = 8, options.output_size[1] = 9;
+    return ct_conv_transpose2d(tape, y, w, NULL, &options);
+}
+
+static ct_tensor *map_weight(ct_tape *tape, ct_tensor *x, ct_tensor *y)
+{
+    return ct_conv_weight(tape, x, y, (int64_t[]){ 2, 3 }, &geometry);
+}
+
+/* Each map is linear in each operand, so in integers its derivatives are exact: with f(a, b), for any direction h of a,
+ * <ga, h> = <g, f(h, b)>, the tangent along h is f(h, b), and the derivative of <ga, h> in b along k is <g, f(h, k)>. */
+Test(conv, derivatives_of_every_map)
+{
+    const ct_shape x = CT_SHAPE(2, 4, 8, 9), w = CT_SHAPE(6, 2, 2, 3), y = CT_SHAPE(2, 6, 4, 4);
+    const struct {
+        ct_tensor *(*map)(ct_tape *, ct_tensor *, ct_tensor *);
+        ct_shape in[2], out;
+    } maps[] = { { map_conv, { x, w }, y }, { map_transpose, { y, w }, x }, { map_weight, { x, y }, w } };
+
+    for (size_t m = 0; m < 3; m++) {
+        ct_tape *tape = ct_tape_new();
+        ct_tensor *in[2], *along[2], *g = numbers(maps[m].out, 7), *gradient[2], *second, *tangent;
+        for (int i = 0; i < 2; i++) {
+            in[i] = numbers(maps[m].in[i], 1 + i), along[i] = numbers(maps[m].in[i], 3 + i);
+            ct_requires_grad(in[i], true);
+        }
+        ct_tensor *out = maps[m].map(tape, in[0], in[1]);
+        cr_assert(out && ct_shape_equal(ct_tensor_shape(out), maps[m].out), "%s", ct_tape_message(tape));
+        cr_assert_eq(ct_grad(tape, 1, &out, &g, 2, in, gradient, CT_CREATE_GRAPH), CT_OK, "%s", ct_tape_message(tape));
+
+        ct_tensor *both = maps[m].map(tape, along[0], along[1]);
+        for (int i = 0; i < 2; i++) {
+            ct_tensor *moved = maps[m].map(tape, i ? in[0] : along[0], i ? along[1] : in[1]);
+            cr_expect_eq(inner(gradient[i], along[i]), inner(g, moved));
+
+            cr_assert_eq(ct_push(tape, 1, &in[i], &along[i], 1, &out, &tangent, CT_RETAIN_GRAPH), CT_OK, "%s",
+                         ct_tape_message(tape));
+            expect_equal(tape, tangent, moved);
+
+            cr_assert_eq(ct_grad(tape, 1, &gradient[i], &along[i], 1, &in[!i], &second, CT_CREATE_GRAPH), CT_OK, "%s",
+                         ct_tape_message(tape));
+            cr_expect_eq(inner(second, along[!i]), inner(g, both));
+        }
+        ct_tape_free(tape);
+        for (int i = 0; i < 2; i++)
+            ct_tensor_release(in[i]), ct_tensor_release(along[i]);
+        ct_tensor_release(g);
+    }
+}
+
+/* The bias's gradient is the sum of the output's cotangent over all but the channels. */
+Test(conv, bias_gradient)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = numbers(CT_SHAPE(2, 3, 5), 1), *w = numbers(CT_SHAPE(4, 3, 2), 2), *b = numbers(CT_SHAPE(4), 3), *db;
+    ct_tensor *g = numbers(CT_SHAPE(2, 4, 4), 4);
+    ct_requires_grad(b, true);
+    ct_tensor *y = ct_conv1d(tape, x, w, b, NULL);
+
+    cr_assert_eq(ct_grad(tape, 1, &y, &g, 1, &b, &db, 0), CT_OK, "%s", ct_tape_message(tape));
+    for (int64_t c = 0; c < 4; c++) {
+        double sum = 0;
+        for (int64_t i = 0; i < 8; i++)
+            sum += ct_tensor_at(g, (i / 4 * 4 + c) * 4 + i % 4);
+        cr_expect_eq(ct_tensor_at(db, c), sum);
+    }
+    ct_tape_free(tape);
+    ct_tensor_release(x), ct_tensor_release(w), ct_tensor_release(b), ct_tensor_release(g);
+}
+
 /* ---- refused ---- */
 
 Test(conv, refused_arguments)

@@ -89,6 +89,7 @@ static void whole_grid(ct_algorithm algorithm)
     ct_tape *tape = ct_tape_new();
     int count = 0;
 
+    ct_set_num_threads(1); /* the sizes are tiny */
     for (int i = 0; i < 9 * 9 * 9 * 4 * 2 * 4; i++) {
         int64_t at = i, digit[6];
         static const int64_t base[6] = { 9, 9, 9, 4, 2, 4 };
@@ -157,6 +158,7 @@ Test(conv_grid, random_geometries)
 {
     ct_tape *tape = ct_tape_new();
 
+    ct_set_num_threads(1);
     for (int i = 0; i < 3000; i++) {
         ct_shape x, w;
         ct_conv_options options;
@@ -214,6 +216,7 @@ Test(conv_grid, dense_matrices)
 {
     ct_tape *tape = ct_tape_new();
 
+    ct_set_num_threads(1);
     for (int i = 0; i < 150; i++) {
         ct_shape xs, ws;
         ct_conv_options options;
