@@ -98,7 +98,7 @@ static void cut(struct job *job)
     job->tile = least(positions, TILE_NUMBERS / rows > 64 ? TILE_NUMBERS / rows : 64);
     job->tiles = job->map == CT_MAP_CONV ? ceil_divide(positions, job->tile) : 1;
     job->pieces = images * form->groups * job->blocks * job->tiles;
-    job->lanes = least(job->pieces, MAX_LANES);
+    job->lanes = least(job->pieces, ct_conv_work(form) < CT_CONV_GRAIN ? 1 : MAX_LANES);
     job->lane_numbers = (rows * job->tile + 15) / 16 * 16;
 }
 

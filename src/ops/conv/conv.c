@@ -17,15 +17,20 @@ static ct_algorithm from_environment(void)
     return CT_ALGORITHM_AUTO;
 }
 
-/* By shape alone: columns, but for what is too small to be worth copying, and one channel a group, a matrix of one row. */
-static ct_algorithm by_cost(const ct_conv_form *form)
+double ct_conv_work(const ct_conv_form *form)
 {
-    int64_t in = form->x_channels / form->groups, out = form->y_channels / form->groups;
-    double work = (double)in * (double)form->y_channels * (double)form->batch;
+    double work = (double)(form->x_channels / form->groups) * (double)form->y_channels * (double)form->batch;
 
     for (int a = 0; a < CT_MAX_SPATIAL; a++)
         work *= (double)form->k[a] * (double)form->y[a];
-    return work < 1024 || (in == 1 && out == 1) ? CT_ALGORITHM_REFERENCE : CT_ALGORITHM_COLUMNS;
+    return work;
+}
+
+/* By shape alone: columns, but for what is too small to be worth copying, and one channel a group, a matrix of one row. */
+static ct_algorithm by_cost(const ct_conv_form *form)
+{
+    bool depthwise = form->x_channels == form->groups && form->y_channels == form->groups;
+    return depthwise || ct_conv_work(form) < 1024 ? CT_ALGORITHM_REFERENCE : CT_ALGORITHM_COLUMNS;
 }
 
 ct_algorithm ct_conv_choose(const ct_conv_form *form)

@@ -39,6 +39,10 @@ typedef bool ct_conv_run(ct_tape *tape, const ct_conv_form *form, ct_conv_map ma
 ct_conv_run ct_conv_run_reference; /* reference.c */
 ct_conv_run ct_conv_run_columns;   /* columns.c */
 
+/* Multiplications of any of the three maps; a chunk of work for a thread should have at least CT_CONV_GRAIN of them. */
+double ct_conv_work(const ct_conv_form *form);
+#define CT_CONV_GRAIN 65536.0
+
 /* What AUTO, the environment and a missing algorithm come to: an algorithm that there is. */
 ct_algorithm ct_conv_choose(const ct_conv_form *form);
 

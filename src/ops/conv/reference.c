@@ -32,7 +32,9 @@ bool ct_conv_run_reference(ct_tape *tape, const ct_conv_form *form, ct_conv_map 
         form->y_channels * (form->x_channels / form->groups),
     };
 
+    int64_t grain = 1 + (int64_t)(CT_CONV_GRAIN * (double)count[map] / (ct_conv_work(form) + 1));
+
     (void)tape;
-    ct_parallel_for(count[map], 1, planes, &(struct job){ kernels[map], form, a, b, out });
+    ct_parallel_for(count[map], grain, planes, &(struct job){ kernels[map], form, a, b, out });
     return true;
 }
