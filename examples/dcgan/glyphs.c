@@ -1,0 +1,193 @@
+/* Letters and digits from the TrueType fonts of this machine, each a little shifted, turned and scaled. */
+#include <ftw.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "dcgan.h"
+
+#define STBTT_STATIC
+#define STB_TRUETYPE_IMPLEMENTATION
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include <stb/stb_truetype.h>
+
+#define MOST_FONTS 1000
+#define LARGEST_FONT (32l << 20)
+
+struct font {
+    unsigned char *file;
+    stbtt_fontinfo info;
+    double capital; /* height of an H, in font units */
+};
+
+struct glyphs {
+    const char *characters;
+    int count;
+    struct font font[MOST_FONTS];
+};
+
+/* ---- finding fonts ---- */
+
+static struct {
+    char *path[MOST_FONTS];
+    int count;
+} found; /* nftw has no context */
+
+static int visit(const char *path, const struct stat *about, int kind, struct FTW *where)
+{
+    (void)where;
+    const char *dot = strrchr(path, '.');
+    if (kind == FTW_F && dot != NULL && (strcasecmp(dot, ".ttf") == 0 || strcasecmp(dot, ".otf") == 0) && about->st_size > 100 &&
+        about->st_size < LARGEST_FONT && found.count < MOST_FONTS && (found.path[found.count] = strdup(path)) != NULL)
+        found.count++;
+    return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static unsigned char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return NULL;
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    rewind(file);
+    unsigned char *bytes = size > 0 ? malloc((size_t)size) : NULL;
+    if (bytes != NULL && fread(bytes, 1, (size_t)size, file) != (size_t)size) {
+        free(bytes);
+        bytes = NULL;
+    }
+    fclose(file);
+    return bytes;
+}
+
+/* A font that has an outline for every character, no two the same: this leaves out symbol fonts and other scripts. */
+static bool font_open(struct font *font, const char *path, const char *characters)
+{
+    int x0, y0, x1, y1;
+    font->file = read_file(path);
+    bool good = font->file != NULL && stbtt_InitFont(&font->info, font->file, 0) &&
+                stbtt_GetCodepointBox(&font->info, 'H', &x0, &y0, &x1, &y1) && y1 > y0;
+    for (const char *c = characters; good && *c; c++) {
+        int glyph = stbtt_FindGlyphIndex(&font->info, (unsigned char)*c);
+        good = glyph != 0 && !stbtt_IsGlyphEmpty(&font->info, glyph);
+        for (const char *other = characters; good && other < c; other++)
+            good = *other == *c || stbtt_FindGlyphIndex(&font->info, (unsigned char)*other) != glyph;
+    }
+    if (good)
+        font->capital = y1 - y0;
+    else
+        free(font->file);
+    return good;
+}
+
+struct glyphs *glyphs_open(const char *folder, const char *characters, ct_error *error)
+{
+    struct glyphs *glyphs = calloc(1, sizeof *glyphs);
+    if (glyphs == NULL) {
+        ct_error_set(error, CT_NO_MEMORY, "out of memory for fonts");
+        return NULL;
+    }
+    glyphs->characters = characters;
+    found.count = 0;
+    nftw(folder, visit, 16, FTW_PHYS);
+    qsort(found.path, (size_t)found.count, sizeof *found.path, by_text);
+    for (int i = 0; i < found.count; i++) {
+        glyphs->count += font_open(&glyphs->font[glyphs->count], found.path[i], characters);
+        free(found.path[i]);
+    }
+    if (glyphs->count > 0 && characters[0] != '\0')
+        return glyphs;
+    ct_error_set(error, CT_IO_ERROR, "no TrueType font under %s has all of \"%s\"; on Debian: apt install fonts-dejavu-core", folder,
+                 characters);
+    glyphs_close(glyphs);
+    return NULL;
+}
+
+void glyphs_close(struct glyphs *glyphs)
+{
+    for (int i = 0; glyphs != NULL && i < glyphs->count; i++)
+        free(glyphs->font[i].file);
+    free(glyphs);
+}
+
+int glyphs_fonts(const struct glyphs *glyphs)
+{
+    return glyphs->count;
+}
+
+/* ---- drawing ---- */
+
+static double between(uint32_t random, double low, double high)
+{
+    return low + (high - low) * ((double)random / 4294967296.0);
+}
+
+static int choose(uint32_t random, int count)
+{
+    return (int)((uint64_t)random * (uint64_t)count >> 32);
+}
+
+static short to_short(double value)
+{
+    return (short)lround(fmax(-32000, fmin(32000, value)));
+}
+
+/* Turns the outline about the centre of its box, which becomes the origin. */
+static void turn_outline(stbtt_vertex *vertex, int count, double centre_x, double centre_y, double angle)
+{
+    double c = cos(angle), s = sin(angle);
+    for (int i = 0; i < count; i++) {
+        short *point[][2] = { { &vertex[i].x, &vertex[i].y }, { &vertex[i].cx, &vertex[i].cy }, { &vertex[i].cx1, &vertex[i].cy1 } };
+        for (int j = 0; j < 3; j++) {
+            double x = *point[j][0] - centre_x, y = *point[j][1] - centre_y;
+            *point[j][0] = to_short(c * x - s * y);
+            *point[j][1] = to_short(s * x + c * y);
+        }
+    }
+}
+
+static void draw(const struct glyphs *glyphs, int size, unsigned char *pixels, uint64_t seed, uint32_t step, uint32_t sample)
+{
+    uint32_t a[4], b[4], key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
+    ct_philox((uint32_t[]){ sample, step, 0, 0x676c7970 }, key, a);
+    ct_philox((uint32_t[]){ sample, step, 1, 0x676c7970 }, key, b);
+
+    const struct font *font = &glyphs->font[choose(a[0], glyphs->count)];
+    int character = (unsigned char)glyphs->characters[choose(a[1], (int)strlen(glyphs->characters))];
+    int x0 = 0, y0 = 0, x1 = 0, y1 = 0;
+    stbtt_vertex *vertex = NULL;
+    int count = stbtt_GetCodepointShape(&font->info, character, &vertex);
+    memset(pixels, 0, (size_t)size * (size_t)size);
+    if (count < 1 || !stbtt_GetCodepointBox(&font->info, character, &x0, &y0, &x1, &y1))
+        return;
+    turn_outline(vertex, count, (x0 + x1) / 2.0, (y0 + y1) / 2.0, between(a[2], -0.12, 0.12));
+
+    /* Capitals fill 0.68 of the height, a little more or less; a wide or long letter is made to fit. */
+    double extent = fmax(x1 - x0, y1 - y0) * 1.08;
+    double scale = fmin(0.68 * size / font->capital * between(a[3], 0.93, 1.07), 0.92 * size / extent);
+    double middle = size / 2.0, shift = size / 32.0;
+    stbtt__bitmap bitmap = { size, size, size, pixels };
+    stbtt_Rasterize(&bitmap, 0.2f, vertex, count, (float)scale, (float)scale, (float)(middle + between(b[0], -shift, shift)),
+                    (float)(middle + between(b[1], -shift, shift)), 0, 0, 1, NULL);
+    stbtt_FreeShape(&font->info, vertex);
+}
+
+void glyphs_draw(const struct glyphs *glyphs, ct_tensor *batch, uint64_t seed, uint32_t step)
+{
+    int size = (int)ct_tensor_size(batch, -1);
+    int64_t count = ct_tensor_size(batch, 0), plane = (int64_t)size * size;
+    float *value = ct_tensor_data_mutable(batch);
+#pragma omp parallel for schedule(static) num_threads(ct_get_num_threads())
+    for (int64_t i = 0; i < count; i++) {
+        unsigned char pixels[128 * 128];
+        draw(glyphs, size, pixels, seed, step, (uint32_t)i);
+        for (int64_t j = 0; j < plane; j++)
+            value[i * plane + j] = (float)pixels[j] / 127.5f - 1.0f;
+    }
+}

@@ -1,0 +1,45 @@
+/* How training goes: one live line on a terminal, a line now and then elsewhere. */
+#include <time.h>
+#include <unistd.h>
+
+#include "dcgan.h"
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+void progress_start(struct progress *progress, int64_t steps)
+{
+    double start = now();
+    *progress = (struct progress){ .steps = steps, .start = start, .last = start, .terminal = isatty(STDOUT_FILENO) };
+}
+
+double progress_rate(const struct progress *progress, int64_t step, int batch)
+{
+    double seconds = now() - progress->start;
+    return seconds > 0 ? (double)step * batch / seconds : 0;
+}
+
+void progress_show(struct progress *progress, int64_t step, int batch, const struct dcgan_report *report)
+{
+    double time = now();
+    if (time - progress->last < (progress->terminal ? 0.1 : 10) && step < progress->steps && step > 1)
+        return;
+    progress->last = time;
+    progress->shown = step;
+    double rate = progress_rate(progress, step, batch), left = rate > 0 ? (double)(progress->steps - step) * batch / rate : 0;
+    printf("%sstep %lld/%lld  loss D %.3f G %.3f  D(x) %.2f  D(G(z)) %.2f → %.2f  %.0f images/s  %d:%02d left%s",
+           progress->terminal ? "\r" : "", (long long)step, (long long)progress->steps, report->d_loss, report->g_loss,
+           report->d_real, report->d_fake, report->d_fake_after, rate, (int)left / 60, (int)left % 60,
+           progress->terminal ? "\033[K" : "\n");
+    fflush(stdout);
+}
+
+void progress_end(const struct progress *progress)
+{
+    if (progress->terminal && progress->shown > 0)
+        printf("\n");
+}
