@@ -1,0 +1,125 @@
+/* The DCGAN example: PyTorch's names and shapes, PyTorch's ten steps, and data that depend on the seed alone. */
+#include "golden/golden.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "../examples/dcgan/dcgan.h"
+
+#include "../examples/dcgan/checkpoint.c"
+#include "../examples/dcgan/model.c"
+
+static void expect_shape(ct_module *module, const char *name, ct_shape shape)
+{
+    ct_tensor *tensor = ct_module_find(module, name);
+    cr_assert_not_null(tensor, "%s", name);
+    cr_expect(ct_shape_equal(ct_tensor_shape(tensor), shape), "%s", name);
+}
+
+/* As print(model.state_dict()) of PyTorch's example shows them, here eight wide. */
+Test(dcgan, names_and_shapes_are_pytorchs)
+{
+    struct dcgan_shape shape = { CT_F32, 64, 3, 100, 8, 8 };
+    ct_random random = { .seed = 1 };
+    ct_error error = { CT_OK, "" };
+    ct_module *generator = dcgan_generator_new(&shape, &random, &error);
+    cr_assert_not_null(generator, "%s", error.message);
+    expect_shape(generator, "0.weight", CT_SHAPE(100, 64, 4, 4));
+    expect_shape(generator, "1.running_var", CT_SHAPE(64));
+    expect_shape(generator, "3.weight", CT_SHAPE(64, 32, 4, 4));
+    expect_shape(generator, "9.weight", CT_SHAPE(16, 8, 4, 4));
+    expect_shape(generator, "12.weight", CT_SHAPE(8, 3, 4, 4));
+    ct_module *discriminator = dcgan_discriminator_new(&shape, &random, &error);
+    cr_assert_not_null(discriminator, "%s", error.message);
+    expect_shape(discriminator, "0.weight", CT_SHAPE(8, 3, 4, 4));
+    expect_shape(discriminator, "2.weight", CT_SHAPE(16, 8, 4, 4));
+    expect_shape(discriminator, "3.bias", CT_SHAPE(16));
+    expect_shape(discriminator, "11.weight", CT_SHAPE(1, 64, 4, 4));
+    ct_module_free(generator), ct_module_free(discriminator);
+
+    shape.size = 48;
+    cr_expect_null(dcgan_generator_new(&shape, &random, &error));
+    cr_expect_eq(error.status, CT_BAD_ARGUMENT);
+}
+
+Test(dcgan, a_saved_generator_draws_the_same)
+{
+    struct dcgan_shape shape = { CT_F32, 16, 1, 6, 4, 4 }, loaded;
+    ct_random random = { .seed = 7 };
+    ct_error error = { CT_OK, "" };
+    char path[] = "/tmp/cotangent-dcgan-XXXXXX";
+    cr_assert(close(mkstemp(path)) == 0);
+    ct_module *before = dcgan_generator_new(&shape, &random, &error);
+    cr_assert_eq(dcgan_save(before, path, &error), CT_OK, "%s", error.message);
+    ct_module *after = dcgan_load_generator(path, &loaded, &error);
+    unlink(path);
+    cr_assert_not_null(after, "%s", error.message);
+    cr_expect(loaded.size == 16 && loaded.nz == 6 && loaded.ngf == 4 && loaded.channels == 1);
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *noise = ct_tensor_zeros(CT_F32, CT_SHAPE(3, 6, 1, 1));
+    ct_normal(noise, 0, 1, &random);
+    ct_tensor *a = dcgan_sample(before, tape, noise, &error), *b = dcgan_sample(after, tape, noise, &error);
+    cr_assert(a != NULL && b != NULL, "%s", error.message);
+    cr_expect_eq(memcmp(ct_tensor_data(a), ct_tensor_data(b), (size_t)ct_tensor_count(a) * 4), 0);
+    ct_tensor_release(a), ct_tensor_release(b), ct_tensor_release(noise);
+    ct_tape_free(tape);
+    ct_module_free(before), ct_module_free(after);
+}
+
+/* ---- ten steps, as tests/golden/make_golden_dcgan.py took them ---- */
+
+enum { STEPS = 10, BATCH = 4, NZ = 8 };
+
+static uint64_t state = 1;
+
+static void draw(ct_tensor *tensor, double scale, double shift)
+{
+    double *value = ct_tensor_data_mutable(tensor);
+    for (int64_t i = 0; i < ct_tensor_count(tensor); i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        value[i] = ((double)(state >> 48) - 32768) / 32768 * scale + shift;
+    }
+}
+
+static void draw_parameters(ct_module *module)
+{
+    for (int i = 0; i < ct_module_tensor_count(module); i++) {
+        ct_named_tensor named = ct_module_tensor(module, i);
+        bool gain = ct_tensor_rank(named.tensor) == 1 && strstr(named.name, "weight") != NULL;
+        if (!named.buffer)
+            draw(named.tensor, 0.125, gain ? 1 : 0);
+    }
+}
+
+Test(dcgan, ten_steps_are_pytorchs)
+{
+    struct dcgan_shape shape = { CT_F64, 32, 1, NZ, 4, 4 };
+    struct dcgan gan;
+    ct_random random = { .seed = 1 };
+    ct_error error = { CT_OK, "" };
+    cr_assert_eq(dcgan_open(&gan, &shape, BATCH, 2e-4, 0.5, &random, &error), CT_OK, "%s", error.message);
+    draw_parameters(gan.generator);
+    draw_parameters(gan.discriminator);
+
+    FILE *file = golden_open("dcgan.txt");
+    char name[64];
+    cr_assert_eq(fscanf(file, "%63s", name), 1);
+    ct_tensor *losses = golden_tensor(file);
+    ct_tensor *real = ct_tensor_zeros(CT_F64, CT_SHAPE(BATCH, 1, 32, 32)), *noise = ct_tensor_zeros(CT_F64, CT_SHAPE(BATCH, NZ, 1, 1));
+    for (int step = 0; step < STEPS; step++) {
+        struct dcgan_report report;
+        draw(real, 1, 0);
+        draw(noise, 1, 0);
+        cr_assert_eq(dcgan_step(&gan, real, noise, &report, &error), CT_OK, "%s", error.message);
+        cr_expect_float_eq(report.d_loss, ct_tensor_at(losses, step * 3) + ct_tensor_at(losses, step * 3 + 1), 1e-8);
+        cr_expect_float_eq(report.g_loss, ct_tensor_at(losses, step * 3 + 2), 1e-8);
+    }
+    while (fscanf(file, "%63s", name) == 1) {
+        ct_tensor *expected = golden_tensor(file), *got = ct_module_find(name[0] == 'G' ? gan.generator : gan.discriminator, name + 2);
+        golden_close("dcgan", name, 0, got, expected, 1e-8);
+        ct_tensor_release(expected);
+    }
+    fclose(file);
+    ct_tensor_release(losses), ct_tensor_release(real), ct_tensor_release(noise);
+    dcgan_close(&gan);
+}
