@@ -1,17 +1,23 @@
 /* Dropout: a random mask, and a product. */
 #include "internal.h"
 
+typedef struct mask_work {
+    ct_tensor *u;
+    double p, keep;
+} mask_work;
+
 /* u ← 1/(1 − p) where u ≥ p, 0 elsewhere. */
-static void mask_of(ct_tensor *u, double p)
+static void mask_range(void *context, int64_t begin, int64_t end)
 {
-    const double keep = p < 1 ? 1 / (1 - p) : 0;
-    float *single = ct_data(u);
-    double *wide = ct_data(u);
-    for (int64_t i = 0; i < u->count; i++) {
-        if (u->dtype == CT_F32)
-            single[i] = (double)single[i] >= p ? (float)keep : 0;
-        else
-            wide[i] = wide[i] >= p ? keep : 0;
+    const mask_work *w = context;
+    if (w->u->dtype == CT_F32) {
+        float *u = ct_data(w->u);
+        for (int64_t i = begin; i < end; i++)
+            u[i] = (double)u[i] >= w->p ? (float)w->keep : 0;
+    } else {
+        double *u = ct_data(w->u);
+        for (int64_t i = begin; i < end; i++)
+            u[i] = u[i] >= w->p ? w->keep : 0;
     }
 }
 
@@ -30,6 +36,6 @@ ct_tensor *ct_dropout(ct_tape *tape, ct_tensor *x, double p, bool training, ct_r
         return NULL;
     if (ct_uniform(mask, 0, 1, random) != CT_OK)
         return ct_fail(tape, CT_BAD_ARGUMENT, "dropout: the mask of x %s could not be drawn", CT_TEXT(x->shape));
-    mask_of(mask, p);
+    ct_parallel_for(mask->count, 1 << 14, mask_range, &(mask_work){ mask, p, p < 1 ? 1 / (1 - p) : 0 });
     return ct_mul(tape, x, mask);
 }
