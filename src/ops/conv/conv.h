@@ -11,7 +11,7 @@ extern CT_HIDDEN const ct_op ct_op_conv_weight;    /* (x, y) → w */
 
 /* ---- geometry: form.c ---- */
 
-/* Options with their defaults filled in and their rules applied, right-aligned on three axes as in the form. */
+/* The padding at either end, rules applied, right-aligned on three axes as in the form, and what it is filled with. */
 typedef struct ct_conv_window {
     int64_t begin[CT_MAX_SPATIAL], end[CT_MAX_SPATIAL]; /* of the padding */
     ct_padding_mode mode;
