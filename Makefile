@@ -11,8 +11,8 @@ SONAME  := libcotangent.so.$(firstword $(subst ., ,$(VERSION)))
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror
 CSTD   := -std=c11 -D_GNU_SOURCE
 DEPS   := openblas jansson libturbojpeg
-CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=off -MMD -MP -Iinclude \
-             $(shell pkg-config --cflags $(DEPS)) $(CFLAGS)
+CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=off -fno-math-errno -MMD -MP \
+             -Iinclude $(shell pkg-config --cflags $(DEPS)) $(CFLAGS)
 LIBS   := $(shell pkg-config --libs $(DEPS)) -lm
 
 # Kernels are compiled once a precision; everything else once.
