@@ -85,8 +85,9 @@ $(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS)
 
 test: deps ## build and run every test
-	@$(MAKE) --no-print-directory $(BUILD)/test
+	@$(MAKE) --no-print-directory $(BUILD)/test $(BUILD)/first_gradient
 	$(RUN) $(BUILD)/test
+	@scripts/check-readme $(BUILD)
 
 asan: deps ## the tests under AddressSanitizer and UBSan; leaks fail too
 	$(VARIANT) OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all"
