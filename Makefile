@@ -76,7 +76,7 @@ demo: deps ## train a DCGAN on the letters of this machine's fonts; pictures in 
 # ---- tests: one Criterion program; each variant in a folder of its own ---------------------
 
 RUN     = OPENBLAS_NUM_THREADS=1
-VARIANT = @$(MAKE) --no-print-directory BUILD=$(BUILD)/$@ $(BUILD)/$@/test
+VARIANT = +@$(MAKE) --no-print-directory BUILD=$(BUILD)/$@ $(BUILD)/$@/test
 
 # Criterion's own macros convert; the tests' code is held to every other warning.
 $(BUILD)/tests/%.o: WARN += -Wno-conversion
