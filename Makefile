@@ -68,7 +68,7 @@ $(BUILD)/dcgan: $(DCGAN:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 $(BUILD)/%: $(BUILD)/examples/%.o $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
 
-DEMO := --data glyphs --characters ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 --size 32 --steps 2500 --batch 32 --lr 0.0004
+DEMO := --data glyphs --characters ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 --size 32 --steps 2000 --batch 32 --lr 0.0004
 demo: deps ## train a DCGAN on the letters of this machine's fonts; pictures in out/demo
 	@$(MAKE) --no-print-directory $(BUILD)/dcgan
 	OPENBLAS_NUM_THREADS=1 $(BUILD)/dcgan train $(DEMO) --out out/demo
