@@ -23,6 +23,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.f32.o) $(KERNELS
 TESTS   := $(wildcard tests/*.c)
 DCGAN   := $(wildcard examples/dcgan/*.c)
 LESSONS := $(wildcard examples/*.c)
+BENCHES := $(patsubst bench/%.c,$(BUILD)/bench-%,$(filter-out bench/measure.c,$(wildcard bench/*.c)))
 PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(if $(DCGAN),$(BUILD)/dcgan)
 
 .DEFAULT_GOAL := all
@@ -68,6 +69,12 @@ $(BUILD)/dcgan: $(DCGAN:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 $(BUILD)/%: $(BUILD)/examples/%.o $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
 
+# The programs of bench/ share measure.c, whose multiply-adds are to be fused.
+$(BUILD)/bench/measure.o: CFLAGS_ALL += -ffp-contract=fast
+$(BUILD)/bench-%: $(BUILD)/bench/%.o $(BUILD)/bench/measure.o $(BUILD)/libcotangent.a
+	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
+.SECONDARY: $(BENCHES:$(BUILD)/bench-%=$(BUILD)/bench/%.o)
+
 DEMO := --data glyphs --characters ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 --size 32 --steps 2000 --batch 32 --lr 0.0004
 demo: deps ## train a DCGAN on the letters of this machine's fonts; pictures in out/demo
 	@$(MAKE) --no-print-directory $(BUILD)/dcgan
@@ -85,8 +92,9 @@ $(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS)
 
 test: deps ## build and run every test
-	@$(MAKE) --no-print-directory $(BUILD)/test $(BUILD)/first_gradient
+	@$(MAKE) --no-print-directory $(BUILD)/test $(BUILD)/first_gradient $(BENCHES)
 	$(RUN) $(BUILD)/test
+	@$(RUN) $(BUILD)/bench-conv --threads 1 --filter dcgan32.1 --seconds 0
 	@scripts/check-readme $(BUILD)
 
 asan: deps ## the tests under AddressSanitizer and UBSan; leaks fail too
