@@ -56,6 +56,34 @@ Test(io, safetensors_round_trip)
     ct_tensor_release(single), ct_tensor_release(wide), ct_tensor_release(none);
 }
 
+Test(io, safetensors_metadata)
+{
+    static const char *const pairs[] = { "step", "1200", "format", "pt", "\xce\xb1", "a \"quoted\"\nline", "empty", "" };
+    ct_tensor *x = ct_tensor_ones(CT_F32, CT_SHAPE(2));
+    ct_error error = { CT_OK, "" };
+    cr_assert_eq(ct_safetensors_write_with("m", 1, (const char *[]){ "x" }, &x, 4, pairs, &error), CT_OK, "%s", error.message);
+    ct_safetensors *file = ct_safetensors_read("m", &error);
+    cr_assert_not_null(file, "%s", error.message);
+    cr_expect_eq(ct_safetensors_count(file), 1);
+    for (int i = 0; i < 4; i++)
+        cr_expect_str_eq(ct_safetensors_metadata(file, pairs[2 * i]), pairs[2 * i + 1]);
+    cr_expect_null(ct_safetensors_metadata(file, "other"));
+    ct_safetensors_free(file);
+
+    cr_assert_eq(ct_safetensors_write("n", 1, (const char *[]){ "x" }, &x, NULL), CT_OK);
+    file = ct_safetensors_read("n", NULL);
+    cr_expect_null(ct_safetensors_metadata(file, "step"));
+    ct_safetensors_free(file);
+
+    const char *const twice[] = { "a", "1", "a", "2" }, *const broken[] = { "a", "\xff" }, *const half[] = { "a", NULL };
+    cr_expect_eq(ct_safetensors_write_with("o", 0, NULL, NULL, 2, twice, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write_with("o", 0, NULL, NULL, 1, broken, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write_with("o", 0, NULL, NULL, 1, half, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write_with("o", 0, NULL, NULL, 1, NULL, NULL), CT_BAD_ARGUMENT);
+    cr_expect(access("o", F_OK) != 0);
+    ct_tensor_release(x);
+}
+
 Test(io, safetensors_bytes_as_specified)
 {
     ct_tensor *x = ct_tensor_from(CT_F32, CT_SHAPE(1), (float[]){ 1 });

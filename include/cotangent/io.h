@@ -13,6 +13,10 @@
 CT_API ct_status ct_safetensors_write(const char *path, int count, const char *const names[], ct_tensor *const tensors[],
                                       ct_error *error);
 
+/* The same with `pairs` pairs of texts, { key, value, key, value … }, as the file's __metadata__; keys all different. */
+CT_API ct_status ct_safetensors_write_with(const char *path, int count, const char *const names[], ct_tensor *const tensors[],
+                                           int pairs, const char *const metadata[], ct_error *error);
+
 /* A file that was read: named tensors, in the order of their data. NULL on failure. Integers become float64, F16 and BF16
  * float32; other types are CT_BAD_DTYPE. Every rule of the format is checked before anything is allocated for the tensors. */
 typedef struct ct_safetensors ct_safetensors;
@@ -25,6 +29,24 @@ CT_API int ct_safetensors_count(const ct_safetensors *file);
 CT_API const char *ct_safetensors_name(const ct_safetensors *file, int position);
 CT_API ct_tensor *ct_safetensors_tensor(const ct_safetensors *file, int position);
 CT_API ct_tensor *ct_safetensors_find(const ct_safetensors *file, const char *name); /* NULL if there is none */
+
+/* The text of a key of __metadata__, the file's; NULL if there is none. */
+CT_API const char *ct_safetensors_metadata(const ct_safetensors *file, const char *key);
+
+/* ---- rotation of checkpoints -------------------------------------------------------- */
+
+/* For checkpoints <prefix><number><suffix> in a folder, as "checkpoint-000200.safetensors" (the number in at least six digits).
+ * ct_rotation_path writes the path of one into path (size bytes): CT_BAD_ARGUMENT if it does not fit, number is negative, or prefix
+ * or suffix hold a slash.
+ * ct_rotate, called when that file is written: points the symbolic link <prefix>latest<suffix> at it, in one step, so that the
+ * link is valid at any moment; then removes temporaries that a killed process left, and of the checkpoints up to this number all
+ * but the `keep` (≥ 1) highest. Higher ones, from before a run went back, stay. Errors: CT_BAD_ARGUMENT, CT_IO_ERROR (also when the file is not there), CT_NO_MEMORY. */
+typedef struct ct_rotation {
+    const char *folder, *prefix, *suffix;
+    int keep;
+} ct_rotation;
+CT_API ct_status ct_rotation_path(const ct_rotation *rotation, int64_t number, char *path, size_t size, ct_error *error);
+CT_API ct_status ct_rotate(const ct_rotation *rotation, int64_t number, ct_error *error);
 
 /* ---- images ------------------------------------------------------------------------- */
 

@@ -53,6 +53,17 @@ static bool sync_folder_of(const char *path, char *scratch)
     return synced;
 }
 
+ct_status ct_folder_sync(const char *path, ct_error *error)
+{
+    size_t length = strlen(path) + 2;
+    char *scratch = ct_allocate(length);
+    if (scratch == NULL)
+        return ct_error_set(error, CT_NO_MEMORY, "cannot sync the folder of %s: out of memory", path);
+    ct_status status = sync_folder_of(path, scratch) ? CT_OK : system_error(error, "sync the folder of", path);
+    ct_release(scratch, length);
+    return status;
+}
+
 ct_status ct_file_replace(const char *path, int count, const struct ct_piece pieces[], ct_error *error)
 {
     size_t length = strlen(path) + 48;

@@ -15,6 +15,9 @@ struct ct_piece {
 /* path ← the pieces, whole or not at all: a temporary beside it, fsync, rename, fsync of the folder. */
 ct_status ct_file_replace(const char *path, int count, const struct ct_piece pieces[], ct_error *error);
 
+/* Makes a rename to path durable: fsync of its folder. */
+ct_status ct_folder_sync(const char *path, ct_error *error);
+
 /* The whole file through ct_allocate; give *data back with ct_release(*data, *size). A file longer than limit is refused. */
 ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size, ct_error *error);
 

@@ -4,9 +4,7 @@
 
 #include <jansson.h>
 
-#include "internal.h"
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors data is copied as it lies: little-endian");
+#include "element.h"
 
 #define LARGEST_HEADER 100000000u
 #define LARGEST_FILE ((size_t)1 << 40)
@@ -15,7 +13,7 @@ struct entry {
     char *name;
     size_t name_size;
     ct_tensor *tensor;
-    const struct type *type;
+    const struct ct_element *type;
     ct_shape shape;
     size_t begin, end;
 };
@@ -24,70 +22,8 @@ struct ct_safetensors {
     int count;
     size_t capacity;
     struct entry *entry;
+    json_t *metadata; /* object of strings, or NULL */
 };
-
-/* ---- element types ---- */
-
-static double half_value(uint16_t bits)
-{
-    int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-    double sign = bits >> 15 ? -1 : 1;
-    if (exponent == 31)
-        return mantissa ? __builtin_nan("") : sign * __builtin_inf();
-    return sign * (exponent ? __builtin_ldexp(1024 + mantissa, exponent - 25) : __builtin_ldexp(mantissa, -24));
-}
-
-static double bfloat_value(uint16_t bits)
-{
-    uint32_t wide = (uint32_t)bits << 16;
-    float value;
-    memcpy(&value, &wide, sizeof value);
-    return (double)value;
-}
-
-/* Starts need not be aligned: each element is copied out. */
-#define CONVERT(name, source, target, value)                       \
-    static void name(void *to, const char *from, int64_t count)    \
-    {                                                              \
-        for (int64_t i = 0; i < count; i++) {                      \
-            source x;                                              \
-            memcpy(&x, from + (size_t)i * sizeof x, sizeof x);     \
-            ((target *)to)[i] = (target)(value);                   \
-        }                                                          \
-    }
-CONVERT(from_f32, float, float, x)
-CONVERT(from_f64, double, double, x)
-CONVERT(from_f16, uint16_t, float, half_value(x))
-CONVERT(from_bf16, uint16_t, float, bfloat_value(x))
-CONVERT(from_i8, int8_t, double, x)
-CONVERT(from_u8, uint8_t, double, x)
-CONVERT(from_i16, int16_t, double, x)
-CONVERT(from_u16, uint16_t, double, x)
-CONVERT(from_i32, int32_t, double, x)
-CONVERT(from_u32, uint32_t, double, x)
-CONVERT(from_i64, int64_t, double, x)
-CONVERT(from_u64, uint64_t, double, x)
-
-static const struct type {
-    const char *name;
-    size_t size;
-    ct_dtype dtype;
-    void (*convert)(void *to, const char *from, int64_t count);
-} types[] = {
-    { "F32", 4, CT_F32, from_f32 }, { "F64", 8, CT_F64, from_f64 }, { "F16", 2, CT_F32, from_f16 },
-    { "BF16", 2, CT_F32, from_bf16 }, { "BOOL", 1, CT_F64, from_u8 }, { "I8", 1, CT_F64, from_i8 },
-    { "U8", 1, CT_F64, from_u8 },   { "I16", 2, CT_F64, from_i16 }, { "U16", 2, CT_F64, from_u16 },
-    { "I32", 4, CT_F64, from_i32 }, { "U32", 4, CT_F64, from_u32 }, { "I64", 8, CT_F64, from_i64 },
-    { "U64", 8, CT_F64, from_u64 },
-};
-
-static const struct type *find_type(const char *name)
-{
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(types[i].name, name) == 0)
-            return &types[i];
-    return NULL;
-}
 
 /* ---- the header's rules ---- */
 
@@ -128,7 +64,7 @@ static ct_status read_entry(const char *name, const json_t *value, size_t data_s
     if (!json_is_object(value) || json_object_size(value) != 3 || !json_is_string(dtype) || !json_is_array(offsets) ||
         json_array_size(offsets) != 2)
         return ct_error_set(error, CT_BAD_FORMAT, "safetensors: \"%.80s\" needs exactly dtype, shape and data_offsets", name);
-    entry->type = find_type(json_string_value(dtype));
+    entry->type = ct_element_safetensors(json_string_value(dtype));
     if (entry->type == NULL)
         return ct_error_set(error, CT_BAD_DTYPE, "safetensors: \"%.80s\" has dtype \"%.20s\", which is not read", name,
                             json_string_value(dtype));
@@ -178,6 +114,7 @@ static ct_status read_entries(ct_safetensors *file, json_t *header, size_t data_
         if (strcmp(name, "__metadata__") == 0) {
             if (!metadata_good(value))
                 return ct_error_set(error, CT_BAD_FORMAT, "safetensors: __metadata__ is not an object of strings");
+            file->metadata = json_incref(value);
             continue;
         }
         ct_status status = read_entry(name, value, data_size, &file->entry[file->count], error);
@@ -204,7 +141,7 @@ static ct_status read_tensors(ct_safetensors *file, const char *data, ct_error *
         entry->tensor = ct_tensor_empty(entry->type->dtype, entry->shape);
         if (entry->tensor == NULL)
             return ct_error_set(error, CT_NO_MEMORY, "safetensors: out of memory for \"%.80s\"", entry->name);
-        entry->type->convert(ct_tensor_data_mutable(entry->tensor), data + entry->begin, ct_tensor_count(entry->tensor));
+        ct_element_read(entry->type, false, ct_tensor_data_mutable(entry->tensor), data + entry->begin, ct_tensor_count(entry->tensor));
     }
     return CT_OK;
 }
@@ -264,7 +201,13 @@ void ct_safetensors_free(ct_safetensors *file)
         ct_release(file->entry[i].name, file->entry[i].name_size);
     }
     ct_release(file->entry, file->capacity * sizeof *file->entry);
+    json_decref(file->metadata);
     ct_release(file, sizeof *file);
+}
+
+const char *ct_safetensors_metadata(const ct_safetensors *file, const char *key)
+{
+    return json_string_value(json_object_get(file->metadata, key));
 }
 
 int ct_safetensors_count(const ct_safetensors *file)

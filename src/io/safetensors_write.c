@@ -21,38 +21,57 @@ static int by_size_and_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* The JSON header; NULL when memory is out or a name is not UTF-8. */
-static char *header_text(int count, const struct item item[])
+/* Adds __metadata__, in the order given; false when memory is out, a text is not UTF-8 or a key comes twice. */
+static bool add_metadata(json_t *header, int pairs, const char *const metadata[])
+{
+    if (pairs == 0)
+        return true;
+    json_t *object = json_object();
+    bool good = json_object_set_new(header, "__metadata__", object) == 0;
+    for (int i = 0; i < pairs && good; i++)
+        good = json_object_get(object, metadata[2 * i]) == NULL &&
+               json_object_set_new(object, metadata[2 * i], json_string(metadata[2 * i + 1])) == 0;
+    return good;
+}
+
+/* The JSON header; NULL when memory is out or a text is not UTF-8. */
+static char *header_text(int count, const struct item item[], int pairs, const char *const metadata[])
 {
     json_t *header = json_object();
     size_t begin = 0;
-    for (int i = 0; i < count && header != NULL; i++) {
+    if (header == NULL || !add_metadata(header, pairs, metadata)) {
+        json_decref(header);
+        return NULL;
+    }
+    for (int i = 0; i < count; i++) {
         json_t *shape = json_array();
         ct_shape extents = ct_tensor_shape(item[i].tensor);
+        bool good = true;
         for (int axis = 0; axis < extents.rank; axis++)
-            json_array_append_new(shape, json_integer(extents.extent[axis]));
+            good &= json_array_append_new(shape, json_integer(extents.extent[axis])) == 0;
         json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", ct_tensor_dtype(item[i].tensor) == CT_F64 ? "F64" : "F32",
                                   "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)(begin + item[i].bytes));
-        if (entry == NULL || json_object_set_new(header, item[i].name, entry) != 0) {
+        if (!good || entry == NULL || json_object_set_new(header, item[i].name, entry) != 0) {
             json_decref(header);
             return NULL;
         }
         begin += item[i].bytes;
     }
-    char *text = header != NULL ? json_dumps(header, JSON_COMPACT) : NULL;
+    char *text = json_dumps(header, JSON_COMPACT);
     json_decref(header);
     return text;
 }
 
-static ct_status write_items(const char *path, int count, const struct item item[], ct_error *error)
+static ct_status write_items(const char *path, int count, const struct item item[], int pairs, const char *const metadata[],
+                             ct_error *error)
 {
     static const char spaces[8] = "        ";
-    char *text = header_text(count, item);
+    char *text = header_text(count, item, pairs, metadata);
     size_t pieces_size = ((size_t)count + 3) * sizeof(struct ct_piece);
     struct ct_piece *piece = ct_allocate(pieces_size);
     ct_status status;
     if (text == NULL || piece == NULL) {
-        status = ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: out of memory, or a name that is not UTF-8");
+        status = ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: out of memory, a text that is not UTF-8, or a metadata key twice");
     } else {
         size_t length = strlen(text), padding = (8 - length % 8) % 8;
         uint64_t whole = length + padding;
@@ -70,8 +89,18 @@ static ct_status write_items(const char *path, int count, const struct item item
 
 ct_status ct_safetensors_write(const char *path, int count, const char *const names[], ct_tensor *const tensors[], ct_error *error)
 {
-    if (path == NULL || count < 0 || (count > 0 && (names == NULL || tensors == NULL)))
-        return ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: NULL, or a count of %d", count);
+    return ct_safetensors_write_with(path, count, names, tensors, 0, NULL, error);
+}
+
+ct_status ct_safetensors_write_with(const char *path, int count, const char *const names[], ct_tensor *const tensors[], int pairs,
+                                    const char *const metadata[], ct_error *error)
+{
+    if (path == NULL || count < 0 || (count > 0 && (names == NULL || tensors == NULL)) || pairs < 0 ||
+        (pairs > 0 && metadata == NULL))
+        return ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: NULL, or counts of %d tensors and %d pairs", count, pairs);
+    for (int i = 0; i < 2 * pairs; i++)
+        if (metadata[i] == NULL)
+            return ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: pair %d of the metadata has a NULL", i / 2);
     size_t size = ((size_t)count + 1) * sizeof(struct item);
     struct item *item = ct_allocate(size);
     if (item == NULL)
@@ -92,7 +121,7 @@ ct_status ct_safetensors_write(const char *path, int count, const char *const na
             if (strcmp(item[i].name, item[j].name) == 0)
                 status = ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: two tensors named \"%.80s\"", item[i].name);
     if (status == CT_OK)
-        status = write_items(path, count, item, error);
+        status = write_items(path, count, item, pairs, metadata, error);
     ct_release(item, size);
     return status;
 }
