@@ -88,7 +88,9 @@ VARIANT = +@$(MAKE) --no-print-directory BUILD=$(BUILD)/$@ $(BUILD)/$@/test
 # Criterion's own macros convert; the tests' code is held to every other warning.
 $(BUILD)/tests/%.o: WARN += -Wno-conversion
 
-$(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
+# The example's files are tested as they are, but for its main.
+TESTED := $(filter-out examples/dcgan/main.c,$(DCGAN))
+$(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS)
 
 test: deps ## build and run every test

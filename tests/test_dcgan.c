@@ -6,9 +6,6 @@
 
 #include "../examples/dcgan/dcgan.h"
 
-#include "../examples/dcgan/checkpoint.c"
-#include "../examples/dcgan/model.c"
-
 static void expect_shape(ct_module *module, const char *name, ct_shape shape)
 {
     ct_tensor *tensor = ct_module_find(module, name);
@@ -72,23 +69,12 @@ enum { STEPS = 10, BATCH = 4, NZ = 8 };
 
 static uint64_t state = 1;
 
-static void draw(ct_tensor *tensor, double scale, double shift)
+static ct_status draw(void *context, ct_tensor *real, ct_tensor *noise, ct_tensor *mix, ct_error *error)
 {
-    double *value = ct_tensor_data_mutable(tensor);
-    for (int64_t i = 0; i < ct_tensor_count(tensor); i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        value[i] = ((double)(state >> 48) - 32768) / 32768 * scale + shift;
-    }
-}
-
-static void draw_parameters(ct_module *module)
-{
-    for (int i = 0; i < ct_module_tensor_count(module); i++) {
-        ct_named_tensor named = ct_module_tensor(module, i);
-        bool gain = ct_tensor_rank(named.tensor) == 1 && strstr(named.name, "weight") != NULL;
-        if (!named.buffer)
-            draw(named.tensor, 0.125, gain ? 1 : 0);
-    }
+    (void)context, (void)mix, (void)error;
+    golden_draw(&state, real, 1, 0);
+    golden_draw(&state, noise, 1, 0);
+    return CT_OK;
 }
 
 Test(dcgan, ten_steps_are_pytorchs)
@@ -97,20 +83,17 @@ Test(dcgan, ten_steps_are_pytorchs)
     struct dcgan gan;
     ct_random random = { .seed = 1 };
     ct_error error = { CT_OK, "" };
-    cr_assert_eq(dcgan_open(&gan, &shape, BATCH, 2e-4, 0.5, &random, &error), CT_OK, "%s", error.message);
-    draw_parameters(gan.generator);
-    draw_parameters(gan.discriminator);
+    cr_assert_eq(dcgan_open(&gan, &dcgan_gan, &shape, BATCH, 2e-4, 0.5, &random, &error), CT_OK, "%s", error.message);
+    golden_draw_parameters(&state, gan.generator, 0.125);
+    golden_draw_parameters(&state, gan.discriminator, 0.125);
 
     FILE *file = golden_open("dcgan.txt");
     char name[64];
     cr_assert_eq(fscanf(file, "%63s", name), 1);
     ct_tensor *losses = golden_tensor(file);
-    ct_tensor *real = ct_tensor_zeros(CT_F64, CT_SHAPE(BATCH, 1, 32, 32)), *noise = ct_tensor_zeros(CT_F64, CT_SHAPE(BATCH, NZ, 1, 1));
     for (int step = 0; step < STEPS; step++) {
         struct dcgan_report report;
-        draw(real, 1, 0);
-        draw(noise, 1, 0);
-        cr_assert_eq(dcgan_step(&gan, real, noise, &report, &error), CT_OK, "%s", error.message);
+        cr_assert_eq(dcgan_step(&gan, draw, NULL, &report, &error), CT_OK, "%s", error.message);
         cr_expect_float_eq(report.d_loss, ct_tensor_at(losses, step * 3) + ct_tensor_at(losses, step * 3 + 1), 1e-8);
         cr_expect_float_eq(report.g_loss, ct_tensor_at(losses, step * 3 + 2), 1e-8);
     }
@@ -120,6 +103,6 @@ Test(dcgan, ten_steps_are_pytorchs)
         ct_tensor_release(expected);
     }
     fclose(file);
-    ct_tensor_release(losses), ct_tensor_release(real), ct_tensor_release(noise);
+    ct_tensor_release(losses);
     dcgan_close(&gan);
 }

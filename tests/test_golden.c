@@ -99,6 +99,25 @@ void golden_close(const char *name, const char *what, int index, const ct_tensor
     }
 }
 
+void golden_draw(uint64_t *state, ct_tensor *tensor, double factor, double addend)
+{
+    double *data = ct_tensor_data_mutable(tensor);
+    for (int64_t i = 0; i < ct_tensor_count(tensor); i++) {
+        *state = *state * 6364136223846793005u + 1442695040888963407u;
+        data[i] = ((double)(*state >> 48) - 32768) / 32768 * factor + addend;
+    }
+}
+
+void golden_draw_parameters(uint64_t *state, ct_module *net, double factor)
+{
+    for (int i = 0; i < ct_module_tensor_count(net); i++) {
+        ct_named_tensor p = ct_module_tensor(net, i);
+        bool gain = ct_tensor_rank(p.tensor) == 1 && strstr(p.name, "weight") != NULL;
+        if (!p.buffer)
+            golden_draw(state, p.tensor, factor, gain ? 1 : 0);
+    }
+}
+
 static void replay(const example *e, const golden_case *c)
 {
     ct_tape *tape = ct_tape_new();

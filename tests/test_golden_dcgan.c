@@ -7,25 +7,6 @@ enum { STEPS = 10, BATCH = 4, NZ = 8, NGF = 4, NDF = 4, NC = 1 };
 
 static uint64_t state;
 
-/* Uniform multiples of 2⁻¹⁵ in [−1, 1), from Knuth's MMIX generator; then · factor + addend. */
-static void draw(ct_tensor *tensor, double factor, double addend)
-{
-    double *data = ct_tensor_data_mutable(tensor);
-    for (int64_t i = 0; i < ct_tensor_count(tensor); i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        data[i] = ((double)(state >> 48) - 32768) / 32768 * factor + addend;
-    }
-}
-
-static void draw_parameters(ct_module *net)
-{
-    for (int i = 0; i < ct_module_tensor_count(net); i++) {
-        ct_named_tensor p = ct_module_tensor(net, i);
-        if (!p.buffer)
-            draw(p.tensor, 0.125, ct_tensor_rank(p.tensor) == 1 && strstr(p.name, "weight") ? 1 : 0);
-    }
-}
-
 static ct_random random_state = { .seed = 1 };
 
 static ct_module *up(int64_t in, int64_t out, int64_t stride, int64_t padding)
@@ -96,9 +77,9 @@ static void train(ct_module *net_g, ct_module *net_d, double losses[STEPS][3])
     ct_tape *tape = ct_tape_new();
     for (int step = 0; step < STEPS; step++) {
         ct_module_zero_gradients(net_d);
-        draw(real, 1, 0);
+        golden_draw(&state, real, 1, 0);
         losses[step][0] = judge(tape, net_d, real, ones);
-        draw(noise, 1, 0);
+        golden_draw(&state, noise, 1, 0);
         ct_tensor *fake = ct_module_forward(net_g, tape, noise);
         losses[step][1] = judge(tape, net_d, ct_detach(tape, fake), zeros);
         cr_assert(ct_optimizer_step(optimizer_d) == CT_OK);
@@ -118,8 +99,8 @@ Test(golden, dcgan)
     ct_module *net_g = generator(), *net_d = discriminator();
     cr_assert(net_g && net_d);
     state = 1;
-    draw_parameters(net_g);
-    draw_parameters(net_d);
+    golden_draw_parameters(&state, net_g, 0.125);
+    golden_draw_parameters(&state, net_d, 0.125);
     double losses[STEPS][3];
     train(net_g, net_d, losses);
     ct_tensor *all_losses = ct_tensor_from(CT_F64, CT_SHAPE(STEPS, 3), losses);

@@ -22,7 +22,8 @@ static const char help[] =
     "    --batch N               pictures a step                                                                 (64)\n"
     "    --ngf N, --ndf N        width of the generator and of the discriminator; PyTorch's is 64                (32)\n"
     "    --nz N                  numbers of noise behind a picture                                               (100)\n"
-    "    --lr X, --beta1 X       Adam's learning rate and first decay                                            (0.0002, 0.5)\n"
+    "    --loss gan|wgan-gp      PyTorch's example, or Wasserstein with a gradient penalty                      (gan)\n"
+    "    --lr X, --beta1 X       Adam's learning rate and first decay             (gan: 0.0002, 0.5; wgan-gp: 0.0001, 0)\n"
     "    --seed N                the same seed gives the same pictures, whatever the threads                     (1)\n"
     "    --threads N             (all cores)\n"
     "    --every N               steps between sample pictures                                                   (200)\n"
@@ -40,7 +41,7 @@ static const char help[] =
 
 struct options {
     struct train_options train;
-    const char *model, *out;
+    const char *loss, *model, *out;
     int64_t count, seed, threads, steps, every, batch, size, channels, nz, ngf, ndf;
 };
 
@@ -107,6 +108,11 @@ static int run_train(const struct options *options)
     bool glyphs = strcmp(settings.data, "glyphs") == 0;
     settings.shape = (struct dcgan_shape){ CT_F32, (int)options->size, glyphs ? 1 : (int)options->channels, (int)options->nz,
                                            (int)options->ngf, (int)options->ndf };
+    settings.loss = dcgan_loss_named(options->loss);
+    if (settings.loss == NULL) {
+        fprintf(stderr, "dcgan: --loss %s: needs gan or wgan-gp\n", options->loss);
+        return MISUSED;
+    }
     settings.steps = options->steps;
     settings.sample_every = options->every;
     settings.batch = (int)options->batch;
@@ -148,9 +154,9 @@ static int run_sample(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {
-        .train = { .data = "glyphs", .fonts = "/usr/share/fonts", .lr = 0.0002, .beta1 = 0.5,
+        .train = { .data = "glyphs", .fonts = "/usr/share/fonts", .lr = -1, .beta1 = -1,
                    .characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" },
-        .count = 64, .seed = 1, .steps = 2000, .every = 200, .batch = 64, .size = 32, .channels = 1, .nz = 100, .ngf = 32, .ndf = 32,
+        .loss = "gan", .count = 64, .seed = 1, .steps = 2000, .every = 200, .batch = 64, .size = 32, .channels = 1, .nz = 100, .ngf = 32, .ndf = 32,
     };
     const struct setting seed = { "seed", .whole = &options.seed, .low = 0, .high = INT64_MAX };
     const struct setting threads = { "threads", .whole = &options.threads, .low = 1, .high = 256 };
@@ -158,6 +164,7 @@ int main(int argc, char **argv)
     const struct setting training[] = {
         seed, threads, out,
         { "data", .text = &options.train.data },
+        { "loss", .text = &options.loss },
         { "fonts", .text = &options.train.fonts },
         { "characters", .text = &options.train.characters },
         { "channels", .whole = &options.channels, .low = 1, .high = 3 },

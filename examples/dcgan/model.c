@@ -1,4 +1,4 @@
-/* The two networks, to the letter of PyTorch's DCGAN example, and its training step. */
+/* The two networks, to the letter of PyTorch's DCGAN example, and the critic that WGAN-GP wants. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,10 +69,10 @@ ct_module *dcgan_generator_new(const struct dcgan_shape *shape, ct_random *rando
     return initialise(ct_sequential_new(stack.count, stack.layer, error), random);
 }
 
-ct_module *dcgan_discriminator_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error)
+/* A convolution, a norm but for the first layer, a leaky ReLU; twice as wide and half as large each time; at last one number. */
+static struct stack opponent(const struct dcgan_shape *shape, ct_module *(*norm)(ct_dtype, int64_t, ct_error *), ct_random *random,
+                             ct_error *error)
 {
-    if (!shape_good(shape, error))
-        return NULL;
     static const ct_conv_options last = { .stride = { 1, 1 } }, earlier = { .stride = { 2, 2 }, .padding = { 1, 1 } };
     struct stack stack = { .count = 0 };
     int64_t in = shape->channels;
@@ -80,98 +80,35 @@ ct_module *dcgan_discriminator_new(const struct dcgan_shape *shape, ct_random *r
         int64_t out = (int64_t)shape->ndf << stage;
         push(&stack, ct_conv_new(shape->dtype, 2, in, out, kernel, &earlier, false, random, error));
         if (stage > 0)
-            push(&stack, ct_batch_norm_new(shape->dtype, out, error));
+            push(&stack, norm(shape->dtype, out, error));
         push(&stack, ct_leaky_relu_new(0.2, error));
         in = out;
     }
     push(&stack, ct_conv_new(shape->dtype, 2, in, 1, kernel, &last, false, random, error));
+    return stack;
+}
+
+ct_module *dcgan_discriminator_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error)
+{
+    if (!shape_good(shape, error))
+        return NULL;
+    struct stack stack = opponent(shape, ct_batch_norm_new, random, error);
     push(&stack, ct_sigmoid_new(error));
     return initialise(ct_sequential_new(stack.count, stack.layer, error), random);
 }
 
-/* ---- training ---- */
-
-static ct_optimizer *adam(ct_module *module, double lr, double beta1, ct_error *error)
+/* The gradient penalty holds the critic's gradient at each picture alone, so its norm may not mix the pictures of a batch. */
+static ct_module *layer_norm(ct_dtype dtype, int64_t channels, ct_error *error)
 {
-    ct_optim_settings settings = ct_optim_defaults(CT_ADAM);
-    settings.lr = lr;
-    settings.beta1 = beta1;
-    ct_optimizer *optimizer = ct_optimizer_new(CT_ADAM);
-    if (optimizer == NULL) {
-        ct_error_set(error, CT_NO_MEMORY, "out of memory for the optimizer");
-    } else if (ct_optimizer_add_module(optimizer, module, &settings, error) != CT_OK) {
-        ct_optimizer_free(optimizer);
-        optimizer = NULL;
-    }
-    return optimizer;
+    return ct_group_norm_new(dtype, 1, channels, error);
 }
 
-ct_status dcgan_open(struct dcgan *gan, const struct dcgan_shape *shape, int batch, double lr, double beta1, ct_random *random,
-                     ct_error *error)
+ct_module *dcgan_critic_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error)
 {
-    ct_error inner = { CT_NO_MEMORY, "out of memory" };
-    *gan = (struct dcgan){ .shape = *shape };
-    bool good = (gan->generator = dcgan_generator_new(shape, random, &inner)) != NULL &&
-                (gan->discriminator = dcgan_discriminator_new(shape, random, &inner)) != NULL &&
-                (gan->generator_optimizer = adam(gan->generator, lr, beta1, &inner)) != NULL &&
-                (gan->discriminator_optimizer = adam(gan->discriminator, lr, beta1, &inner)) != NULL &&
-                (gan->tape = ct_tape_new()) != NULL &&
-                (gan->real_label = ct_tensor_ones(shape->dtype, CT_SHAPE(batch))) != NULL &&
-                (gan->fake_label = ct_tensor_zeros(shape->dtype, CT_SHAPE(batch))) != NULL;
-    if (good)
-        return CT_OK;
-    dcgan_close(gan);
-    return ct_error_set(error, inner.status, "%s", inner.message);
-}
-
-void dcgan_close(struct dcgan *gan)
-{
-    ct_tape_free(gan->tape);
-    ct_optimizer_free(gan->generator_optimizer);
-    ct_optimizer_free(gan->discriminator_optimizer);
-    ct_module_free(gan->generator);
-    ct_module_free(gan->discriminator);
-    ct_tensor_release(gan->real_label);
-    ct_tensor_release(gan->fake_label);
-    *gan = (struct dcgan){ .tape = NULL };
-}
-
-/* BCE of the discriminator's answer to images, differentiated; its mean answer goes to *answer. */
-static double judge(struct dcgan *gan, ct_tensor *images, ct_tensor *label, double *answer)
-{
-    ct_tensor *output = ct_reshape(gan->tape, ct_module_forward(gan->discriminator, gan->tape, images), CT_SHAPE(-1));
-    ct_tensor *loss = ct_bce_loss(gan->tape, output, label, CT_REDUCTION_MEAN);
-    double sum = 0;
-    int64_t count = output != NULL ? ct_tensor_count(output) : 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += ct_tensor_at(output, i);
-    *answer = sum / (double)count;
-    ct_backward(gan->tape, loss);
-    return loss != NULL ? ct_tensor_item(loss) : 0;
-}
-
-ct_status dcgan_step(struct dcgan *gan, ct_tensor *real, ct_tensor *noise, struct dcgan_report *report, ct_error *error)
-{
-    ct_tape_reset(gan->tape);
-
-    /* The discriminator: up with log D(x) + log(1 − D(G(z))). The fake is detached: its generator learns nothing here. */
-    ct_optimizer_zero_grad(gan->discriminator_optimizer);
-    report->d_loss = judge(gan, real, gan->real_label, &report->d_real);
-    ct_tensor *fake = ct_module_forward(gan->generator, gan->tape, noise);
-    report->d_loss += judge(gan, ct_detach(gan->tape, fake), gan->fake_label, &report->d_fake);
-    if (ct_tape_status(gan->tape) == CT_OK)
-        ct_optimizer_step(gan->discriminator_optimizer);
-
-    /* The generator: up with log D(G(z)). The discriminator's own gradients are not needed, so they are not computed. */
-    ct_optimizer_zero_grad(gan->generator_optimizer);
-    ct_module_requires_grad(gan->discriminator, false);
-    report->g_loss = judge(gan, fake, gan->real_label, &report->d_fake_after);
-    ct_module_requires_grad(gan->discriminator, true);
-    if (ct_tape_status(gan->tape) == CT_OK)
-        ct_optimizer_step(gan->generator_optimizer);
-
-    ct_status status = ct_tape_status(gan->tape);
-    return status == CT_OK ? CT_OK : ct_error_set(error, status, "%s", ct_tape_message(gan->tape));
+    if (!shape_good(shape, error))
+        return NULL;
+    struct stack stack = opponent(shape, layer_norm, random, error);
+    return initialise(ct_sequential_new(stack.count, stack.layer, error), random);
 }
 
 ct_tensor *dcgan_sample(ct_module *generator, ct_tape *tape, ct_tensor *noise, ct_error *error)

@@ -8,7 +8,7 @@
 
 #include "dcgan.h"
 
-enum { GRID = 64, COLUMNS = 8, WEIGHTS = 0, NOISE = 1, ORDER = 2, FIXED = 3 }; /* the last four: streams of random numbers */
+enum { GRID = 64, COLUMNS = 8, WEIGHTS = 0, NOISE = 1, ORDER = 2, FIXED = 3, MIX = 4 }; /* the last five: streams of random numbers */
 
 static volatile sig_atomic_t interrupted;
 
@@ -56,10 +56,10 @@ static void data_close(struct data *data)
 }
 
 /* batch ← the next pictures: every one of a folder once an epoch, in a new order each. */
-static void data_next(struct data *data, ct_tensor *batch, uint64_t seed, int64_t step)
+static void data_next(struct data *data, ct_tensor *batch, uint64_t seed, int64_t drawn)
 {
     if (data->glyphs != NULL) {
-        glyphs_draw(data->glyphs, batch, seed, (uint32_t)step);
+        glyphs_draw(data->glyphs, batch, seed, (uint32_t)drawn);
         return;
     }
     int64_t count = ct_tensor_size(data->folder, 0), plane = ct_tensor_count(data->folder) / count;
@@ -80,7 +80,9 @@ struct run {
     const struct train_options *options;
     struct dcgan gan;
     struct data data;
-    ct_tensor *real, *noise, *fixed;
+    ct_random noise, mix;
+    int64_t drawn; /* batches of real pictures so far */
+    ct_tensor *fixed;
     FILE *log;
     struct dcgan_report *report; /* of every step so far */
     int zoom;
@@ -142,7 +144,8 @@ static ct_status run_open(struct run *run, ct_error *error)
     const struct dcgan_shape *shape = &options->shape;
     ct_random weights = { .seed = options->seed, .stream = WEIGHTS }, fixed = { .seed = options->seed, .stream = FIXED };
     char path[4096];
-    ct_status status = dcgan_open(&run->gan, shape, options->batch, options->lr, options->beta1, &weights, error);
+    ct_status status =
+        dcgan_open(&run->gan, options->loss, shape, options->batch, options->lr, options->beta1, &weights, error);
     if (status == CT_OK)
         status = make_folder(options->out, error);
     if (status == CT_OK)
@@ -150,12 +153,12 @@ static ct_status run_open(struct run *run, ct_error *error)
     if (status != CT_OK)
         return status;
 
-    run->real = ct_tensor_zeros(CT_F32, CT_SHAPE(options->batch, shape->channels, shape->size, shape->size));
-    run->noise = ct_tensor_zeros(CT_F32, CT_SHAPE(options->batch, shape->nz, 1, 1));
+    run->noise = (ct_random){ .seed = options->seed, .stream = NOISE };
+    run->mix = (ct_random){ .seed = options->seed, .stream = MIX };
     run->fixed = ct_tensor_zeros(CT_F32, CT_SHAPE(GRID, shape->nz, 1, 1));
     run->report = calloc((size_t)options->steps, sizeof *run->report);
     run->zoom = shape->size <= 32 ? 3 : shape->size == 64 ? 2 : 1;
-    if (run->real == NULL || run->noise == NULL || run->fixed == NULL || run->report == NULL)
+    if (run->fixed == NULL || run->report == NULL)
         return ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld steps of %d images", (long long)options->steps,
                             options->batch);
     ct_normal(run->fixed, 0, 1, &fixed);
@@ -165,8 +168,8 @@ static ct_status run_open(struct run *run, ct_error *error)
         return ct_error_set(error, CT_IO_ERROR, "cannot create %s: %s", path, strerror(errno));
     fprintf(run->log, "step,d_loss,g_loss,d_real,d_fake,d_fake_after,images_per_second\n");
 
-    data_next(&run->data, run->real, options->seed, 0);
-    return picture_grid(file_in(run, "real.png", path), run->real, COLUMNS, run->zoom, error);
+    data_next(&run->data, run->gan.real, options->seed, 0);
+    return picture_grid(file_in(run, "real.png", path), run->gan.real, COLUMNS, run->zoom, error);
 }
 
 static ct_status run_close(struct run *run, ct_status status, ct_error *error)
@@ -175,26 +178,34 @@ static ct_status run_close(struct run *run, ct_status status, ct_error *error)
         status = ct_error_set(error, CT_IO_ERROR, "cannot write the log: %s", strerror(errno));
     data_close(&run->data);
     dcgan_close(&run->gan);
-    ct_tensor_release(run->real);
-    ct_tensor_release(run->noise);
     ct_tensor_release(run->fixed);
     free(run->report);
     return status;
 }
 
+static ct_status draw(void *context, ct_tensor *real, ct_tensor *noise, ct_tensor *mix, ct_error *error)
+{
+    (void)error;
+    struct run *run = context;
+    if (real != NULL)
+        data_next(&run->data, real, run->options->seed, run->drawn++);
+    if (noise != NULL)
+        ct_normal(noise, 0, 1, &run->noise);
+    if (mix != NULL)
+        ct_uniform(mix, 0, 1, &run->mix);
+    return CT_OK;
+}
+
 static ct_status run_steps(struct run *run, ct_error *error)
 {
     const struct train_options *options = run->options;
-    ct_random noise = { .seed = options->seed, .stream = NOISE };
     struct progress progress;
     ct_status status = CT_OK;
     int64_t step = 0;
     progress_start(&progress, options->steps);
     while (step < options->steps && !interrupted && status == CT_OK) {
         struct dcgan_report *report = &run->report[step];
-        data_next(&run->data, run->real, options->seed, step);
-        ct_normal(run->noise, 0, 1, &noise);
-        status = dcgan_step(&run->gan, run->real, run->noise, report, error);
+        status = dcgan_step(&run->gan, draw, run, report, error);
         if (status != CT_OK)
             break;
         step++;

@@ -24,6 +24,12 @@ ct_tensor *golden_tensor(FILE *file);
 void golden_close(const char *name, const char *what, int index, const ct_tensor *got, const ct_tensor *expected,
                   double tolerance);
 
+/* Every element ← the next number of Knuth's MMIX generator, a multiple of 2⁻¹⁵ in [−1, 1), · factor + addend: what the scripts draw. */
+void golden_draw(uint64_t *state, ct_tensor *tensor, double factor, double addend);
+
+/* The same for a network's parameters, around 1 for the gains of norms, around 0 for the rest. */
+void golden_draw_parameters(uint64_t *state, ct_module *net, double factor);
+
 /* CASES(X) lists X(name, the op's application to the tape t and the inputs x[0], x[1] …). */
 #define GOLDEN_FUNCTION(name, ...)                                                                                           \
     static ct_tensor *golden_##name(ct_tape *t, ct_tensor *const x[])                                                        \
