@@ -11,5 +11,6 @@
 #include <cotangent/conv.h>
 #include <cotangent/nn.h>
 #include <cotangent/optim.h>
+#include <cotangent/check.h>
 
 #endif

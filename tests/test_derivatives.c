@@ -1,0 +1,224 @@
+/* vjp, jvp, Jacobians, Hessians, nested; matrices and transposes of linear functions: against derivatives by hand. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include <cotangent/cotangent.h>
+
+static void expect(const ct_tensor *got, int64_t count, const double wanted[])
+{
+    cr_assert_not_null(got);
+    cr_assert_eq(ct_tensor_count(got), count);
+    for (int64_t i = 0; i < count; i++)
+        cr_assert_eq(ct_tensor_at(got, i), wanted[i], "%.17g, not %.17g", ct_tensor_at(got, i), wanted[i]);
+}
+
+static ct_tensor *vector(int64_t count, const double values[]) { return ct_tensor_from(CT_F64, CT_SHAPE(count), values); }
+
+/* (x0² x1, sin-free: x0 + 3 x1, x1³): J = [2 x0 x1, x0²; 1, 3; 0, 3 x1²]. */
+static ct_tensor *three(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    (void)context;
+    ct_tensor *a = ct_slice(t, in[0], 0, 0, 1, 1), *b = ct_slice(t, in[0], 0, 1, 2, 1);
+    ct_tensor *parts[] = { ct_mul(t, ct_square(t, a), b), ct_add(t, a, ct_scale(t, b, 3)), ct_pow(t, b, 3) };
+    return ct_concat(t, 3, parts, 0);
+}
+
+/* x0³ x1 + x1²: gradient (3 x0² x1, x0³ + 2 x1), Hessian [6 x0 x1, 3 x0²; 3 x0², 2]. */
+static ct_tensor *scalar(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    (void)context;
+    ct_tensor *a = ct_slice(t, in[0], 0, 0, 1, 1), *b = ct_slice(t, in[0], 0, 1, 2, 1);
+    return ct_add(t, ct_mul(t, ct_pow(t, a, 3), b), ct_square(t, b));
+}
+
+Test(derivatives, by_hand)
+{
+    ct_tape *tape = ct_tape_new();
+    const double at[] = { 2, 5 };
+    ct_tensor *x = vector(2, at), *v = vector(3, (double[]){ 1, 10, 100 }), *u = vector(2, (double[]){ 1, -1 }), *g, *d;
+    ct_function f = { three, NULL, 1 }, s = { scalar, NULL, 1 };
+
+    cr_assert_not_null(ct_vjp(tape, &f, &x, v, &g), "%s", ct_tape_message(tape));
+    expect(g, 2, (double[]){ 30, 4 + 30 + 7500 });
+    ct_tensor *y = ct_jvp(tape, &f, &x, &u, &d);
+    expect(y, 3, (double[]){ 20, 17, 125 });
+    expect(d, 3, (double[]){ 20 - 4, 1 - 3, -75 });
+    expect(ct_jacobian(tape, &f, &x), 6, (double[]){ 20, 4, 1, 3, 0, 75 });
+    expect(ct_jacobian(tape, &s, &x), 2, (double[]){ 60, 18 });
+    expect(ct_hessian(tape, &s, &x), 4, (double[]){ 60, 12, 12, 2 });
+    y = ct_hvp(tape, &s, &x, &u, &g);
+    expect(y, 1, (double[]){ 65 });
+    expect(g, 2, (double[]){ 48, 10 });
+    cr_expect(!(ct_tensor_requires_grad(y)));
+    ct_tape_free(tape);
+    ct_tensor_release(x), ct_tensor_release(v), ct_tensor_release(u);
+}
+
+static ct_tensor *cube(ct_tape *t, ct_tensor *const in[], void *context) { return (void)context, ct_pow(t, in[0], 3); }
+static ct_tensor *first(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    ct_tensor *gradient;
+    return ct_vjp(t, context, in, NULL, &gradient) ? gradient : NULL;
+}
+
+/* x³ differentiated by nesting: 3x², 6x, 6, 0. */
+Test(derivatives, nest)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = ct_tensor_scalar(CT_F64, 2);
+    ct_function f[5] = { { cube, NULL, 1 } };
+    const double wanted[] = { 8, 12, 12, 6, 0 };
+    for (int order = 0; order < 5; order++) {
+        if (order)
+            f[order] = (ct_function){ first, &f[order - 1], 1 };
+        ct_tensor *y = f[order].apply(tape, &x, f[order].context);
+        cr_assert_not_null(y, "%s", ct_tape_message(tape));
+        cr_expect(fabs(ct_tensor_item(y) - wanted[order]) <= 1e-13, "order %d", order);
+    }
+    ct_tape_free(tape);
+    ct_tensor_release(x);
+}
+
+/* d/dx [ x · d/dy (x + y)|_{y = x} ] = 1: the inner derivative must not see the outer's x. */
+static ct_tensor *plus(ct_tape *t, ct_tensor *const in[], void *context) { return ct_add(t, context, in[0]); }
+static ct_tensor *confused(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    (void)context;
+    ct_function inner = { plus, in[0], 1 };
+    ct_tensor *slope;
+    ct_vjp(t, &inner, in, NULL, &slope);
+    return ct_mul(t, in[0], slope);
+}
+
+Test(derivatives, no_perturbation_confusion)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = ct_tensor_scalar(CT_F64, 3), *g;
+    cr_assert_not_null(ct_vjp(tape, &(ct_function){ confused, NULL, 1 }, &x, NULL, &g), "%s", ct_tape_message(tape));
+    cr_expect(ct_tensor_item(g) == 1);
+    ct_tape_free(tape);
+    ct_tensor_release(x);
+}
+
+/* A gradient penalty: the derivative by a captured parameter of a norm of the derivative by the input. |∂(w x²)/∂x|² = 4 w² x². */
+static ct_tensor *weighted_square(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    return ct_mul(t, context, ct_square(t, in[0]));
+}
+
+Test(derivatives, captured_parameter)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = ct_tensor_scalar(CT_F64, 3), *w = ct_tensor_scalar(CT_F64, 5), *g;
+    ct_requires_grad(w, true);
+    ct_function f = { weighted_square, w, 1 };
+    cr_assert_not_null(ct_vjp(tape, &f, &x, NULL, &g), "%s", ct_tape_message(tape));
+    cr_expect(ct_tensor_item(g) == 30);
+    cr_assert(ct_backward(tape, ct_square(tape, g)) == CT_OK, "%s", ct_tape_message(tape));
+    cr_expect(ct_tensor_item(ct_gradient(w)) == 8 * 5 * 9);
+    ct_tape_free(tape);
+    ct_tensor_release(x), ct_tensor_release(w);
+}
+
+/* What does not depend has the derivative zero; what has no rule is an error. */
+static ct_tensor *ignores(ct_tape *t, ct_tensor *const in[], void *context) { return (void)context, ct_square(t, in[1]); }
+
+static bool copy_forward(ct_tape *tape, ct_call *call)
+{
+    (void)tape;
+    return ct_tensor_assign(call->out, call->in[0]) == CT_OK;
+}
+static bool same_shape(ct_tape *tape, const ct_call *call, ct_shape *out) { return (void)tape, *out = ct_tensor_shape(call->in[0]), true; }
+static const ct_op no_rule = { .name = "opaque", .arity = 1, .shape = same_shape, .forward = copy_forward };
+static ct_tensor *opaque(ct_tape *t, ct_tensor *const in[], void *context) { return (void)context, ct_apply(t, &no_rule, 1, in, NULL, 0); }
+
+Test(derivatives, zero_and_missing)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x[] = { ct_tensor_scalar(CT_F64, 3), ct_tensor_scalar(CT_F64, 5) }, *g[2];
+    cr_assert_not_null(ct_vjp(tape, &(ct_function){ ignores, NULL, 2 }, x, NULL, g));
+    cr_expect(ct_tensor_item(g[0]) == 0);
+    cr_expect(ct_tensor_item(g[1]) == 10);
+    cr_expect(ct_vjp(tape, &(ct_function){ opaque, NULL, 1 }, x, NULL, g) == NULL);
+    cr_expect(ct_tape_status(tape) == CT_NO_DERIVATIVE, "%s", ct_tape_message(tape));
+    ct_tape_free(tape);
+    ct_tensor_release(x[0]), ct_tensor_release(x[1]);
+}
+
+/* ---- linear functions ---- */
+
+struct conv_context {
+    ct_tensor *w;
+    ct_conv_options options;
+};
+
+static ct_tensor *conv(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    struct conv_context *c = context;
+    return ct_conv1d(t, in[0], c->w, NULL, &c->options);
+}
+
+static ct_tensor *transposed(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    struct conv_context *c = context;
+    return ct_conv_transpose1d(t, in[0], c->w, NULL, &c->options);
+}
+
+static ct_tensor *off_by_one(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    struct conv_context *c = context;
+    return ct_conv_transpose1d(t, in[0], ct_flip(t, c->w, CT_AXES(2)), NULL, &c->options);
+}
+
+/* The matrix of a convolution of 4 by (1, 2, 3), by hand, and three ways to its transpose. */
+Test(derivatives, matrix_of_a_convolution)
+{
+    static const double c[] = { 1, 2, 3, 0, 0, 1, 2, 3 }, ct[] = { 1, 0, 2, 1, 3, 2, 0, 3 };
+    ct_tape *tape = ct_tape_new();
+    struct conv_context context = { ct_tensor_from(CT_F64, CT_SHAPE(1, 1, 3), (double[]){ 1, 2, 3 }), { .groups = 1 } };
+    ct_function f = { conv, &context, 1 }, g = { transposed, &context, 1 }, wrong = { off_by_one, &context, 1 };
+    expect(ct_matrix(tape, &f, CT_F64, CT_SHAPE(1, 1, 4)), 8, c);
+    expect(ct_matrix(tape, &g, CT_F64, CT_SHAPE(1, 1, 2)), 8, ct);
+    expect(ct_transpose_matrix(tape, &f, CT_F64, CT_SHAPE(1, 1, 4)), 8, ct);
+    ct_tensor *y = ct_tensor_from(CT_F64, CT_SHAPE(1, 1, 2), (double[]){ 10, 1 });
+    expect(ct_linear_transpose(tape, &f, CT_SHAPE(1, 1, 4), y), 4, (double[]){ 10, 21, 32, 3 });
+
+    ct_adjoint_report report;
+    cr_expect(ct_adjoint_check(&f, &g, CT_SHAPE(1, 1, 4), 1, &report), "%s", report.message);
+    cr_expect(report.exact && report.by_matrix && report.comparisons > 8);
+    cr_expect(!(ct_adjoint_check(&f, &wrong, CT_SHAPE(1, 1, 4), 1, &report)));
+    cr_expect(report.row == 0 && report.column == 0 && report.left == 1 && report.right == 3, "%s", report.message);
+    ct_tape_free(tape);
+    ct_tensor_release(context.w), ct_tensor_release(y);
+}
+
+/* Beyond the size of a matrix, and with weights that round. */
+Test(derivatives, adjoint_of_a_large_map)
+{
+    ct_random random = { .seed = 3 };
+    struct conv_context context = { ct_tensor_zeros(CT_F64, CT_SHAPE(2, 3, 5)), { .stride = { 2 }, .padding = { 3 }, .output_padding = { 1 } } };
+    ct_uniform(context.w, -1, 1, &random);
+    ct_function f = { conv, &context, 1 }, g = { transposed, &context, 1 }, wrong = { off_by_one, &context, 1 };
+    ct_adjoint_report report;
+    context.options.output_padding[0] = 0;
+    cr_expect(ct_adjoint_check(&f, &g, CT_SHAPE(1, 3, 201), 1, &report), "%s", report.message);
+    cr_expect(!(report.exact) && !(report.by_matrix));
+    cr_expect(!(ct_adjoint_check(&f, &wrong, CT_SHAPE(1, 3, 201), 1, &report)));
+    cr_expect(!(ct_adjoint_check(&f, &f, CT_SHAPE(1, 3, 201), 1, &report)));
+    cr_expect(report.status != CT_OK, "%s", report.message);
+    ct_tensor_release(context.w);
+}
+
+static ct_tensor *affine(ct_tape *t, ct_tensor *const in[], void *context) { return (void)context, ct_add_scalar(t, in[0], 1); }
+static ct_tensor *modulus(ct_tape *t, ct_tensor *const in[], void *context) { return (void)context, ct_abs(t, in[0]); }
+static ct_tensor *identity(ct_tape *t, ct_tensor *const in[], void *context) { return (void)t, (void)context, in[0]; }
+
+Test(derivatives, not_linear)
+{
+    ct_adjoint_report report;
+    ct_function a = { affine, NULL, 1 }, m = { modulus, NULL, 1 }, i = { identity, NULL, 1 };
+    cr_expect(!(ct_adjoint_check(&a, &i, CT_SHAPE(3), 1, &report)) && strstr(report.message, "not a linear"), "%s", report.message);
+    cr_expect(!(ct_adjoint_check(&m, &i, CT_SHAPE(3), 1, &report)) && strstr(report.message, "not linear"), "%s", report.message);
+    cr_expect(ct_adjoint_check(&i, &i, CT_SHAPE(3), 1, &report), "%s", report.message);
+}
