@@ -10,7 +10,7 @@ SONAME  := libcotangent.so.$(firstword $(subst ., ,$(VERSION)))
 
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror
 CSTD   := -std=c11 -D_GNU_SOURCE
-DEPS   := openblas jansson libturbojpeg zlib
+DEPS   := openblas jansson libturbojpeg
 CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=off -fno-math-errno -MMD -MP \
              -Iinclude $(shell pkg-config --cflags $(DEPS)) $(CFLAGS)
 LIBS   := $(shell pkg-config --libs $(DEPS)) -lm
@@ -22,9 +22,10 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.f32.o) $(KERNELS
 
 TESTS   := $(wildcard tests/*.c)
 DCGAN   := $(wildcard examples/dcgan/*.c)
+TOOL    := $(wildcard tools/*.c)
 LESSONS := $(wildcard examples/*.c)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench-%,$(filter-out bench/measure.c,$(wildcard bench/*.c)))
-PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(if $(DCGAN),$(BUILD)/dcgan)
+PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(BUILD)/dcgan $(BUILD)/cotangent
 
 .DEFAULT_GOAL := all
 .PHONY: all help deps demo test asan ubsan valgrind cov lint format install uninstall clean
@@ -66,6 +67,9 @@ $(BUILD)/%.o: %.c
 $(BUILD)/dcgan: $(DCGAN:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
 
+$(BUILD)/cotangent: $(TOOL:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
+	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
+
 $(BUILD)/%: $(BUILD)/examples/%.o $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
 
@@ -88,9 +92,9 @@ VARIANT = +@$(MAKE) --no-print-directory BUILD=$(BUILD)/$@ $(BUILD)/$@/test
 # Criterion's own macros convert; the tests' code is held to every other warning.
 $(BUILD)/tests/%.o: WARN += -Wno-conversion
 
-# The example's files are tested as they are, but for its main.
+# The example's files are tested as they are, but for its main. The command is run: its tests look for it next to them.
 TESTED := $(filter-out examples/dcgan/main.c,$(DCGAN))
-$(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
+$(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a | $(BUILD)/cotangent
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS)
 
 test: deps ## build and run every test
@@ -135,11 +139,13 @@ format: ## clang-format everything in place
 
 # ---- installation --------------------------------------------------------------------------
 
+BIN     := $(DESTDIR)$(PREFIX)/bin
 INCLUDE := $(DESTDIR)$(PREFIX)/include
 LIB     := $(DESTDIR)$(PREFIX)/lib
 
-install: $(BUILD)/libcotangent.a $(BUILD)/libcotangent.so ## headers, libraries, pkg-config file; DESTDIR, PREFIX=/usr/local
-	install -d $(INCLUDE)/cotangent $(LIB)/pkgconfig
+install: $(BUILD)/libcotangent.a $(BUILD)/libcotangent.so $(BUILD)/cotangent ## headers, libraries, the command; DESTDIR, PREFIX=/usr/local
+	install -d $(BIN) $(INCLUDE)/cotangent $(LIB)/pkgconfig
+	install -m 755 $(BUILD)/cotangent $(BIN)
 	install -m 644 include/cotangent/*.h $(INCLUDE)/cotangent
 	install -m 644 $(BUILD)/libcotangent.a $(LIB)
 	install -m 755 $(BUILD)/$(SONAME) $(LIB)/libcotangent.so.$(VERSION)
@@ -148,6 +154,7 @@ install: $(BUILD)/libcotangent.a $(BUILD)/libcotangent.so ## headers, libraries,
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@DEPS@|$(DEPS)|' cotangent.pc.in >$(LIB)/pkgconfig/cotangent.pc
 
 uninstall: ## what install put there
+	rm -f $(BIN)/cotangent
 	rm -rf $(INCLUDE)/cotangent
 	rm -f $(LIB)/libcotangent.a $(LIB)/libcotangent.so* $(LIB)/pkgconfig/cotangent.pc
 

@@ -9,7 +9,21 @@
 
 #include <cotangent/cotangent.h>
 
-#include "files.h"
+static char folder[64];
+
+static void into_a_folder(void)
+{
+    strcpy(folder, "/tmp/cotangent-rotate-XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    cr_assert(chdir(folder) == 0);
+}
+
+static void remove_the_folder(void)
+{
+    char command[80];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    cr_assert(chdir("/") == 0 && system(command) == 0);
+}
 
 TestSuite(rotate, .init = into_a_folder, .fini = remove_the_folder);
 
