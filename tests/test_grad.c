@@ -199,6 +199,27 @@ Test(grad, elementwise_by_differences)
     ct_tape_free(tape);
 }
 
+/* relu(−∞) is 0 and not −∞ · 0, negative zeros do not print, NaN stays; the derivative passes any cotangent where x > 0 alone. */
+Test(grad, relu_of_anything)
+{
+    ct_tape *tape = ct_tape_new();
+    for (int dtype = CT_F32; dtype <= CT_F64; dtype++) {
+        ct_tensor *wide = ct_tensor_from(CT_F64, CT_SHAPE(5), (double[]){ -INFINITY, -2, -0.0, 3, NAN }), *x = ct_tensor_cast(wide, dtype);
+        ct_tensor *far = ct_tensor_full(dtype, CT_SHAPE(5), INFINITY), *g;
+        ct_requires_grad(x, true);
+        ct_tensor *y = ct_relu(tape, x);
+        for (int i = 0; i < 3; i++)
+            cr_expect(ct_tensor_at(y, i) == 0 && !signbit(ct_tensor_at(y, i)));
+        cr_expect(ct_tensor_at(y, 3) == 3 && isnan(ct_tensor_at(y, 4)));
+        cr_assert(ct_grad(tape, 1, &y, &far, 1, &x, &g, 0) == CT_OK);
+        for (int i = 0; i < 4; i++)
+            cr_expect(ct_tensor_at(g, i) == (i == 3 ? INFINITY : 0));
+        ct_tensor_release(wide), ct_tensor_release(x), ct_tensor_release(far);
+    }
+    cr_expect(ct_relu(tape, NULL) == NULL && strstr(ct_tape_message(tape), "relu: ") == ct_tape_message(tape));
+    ct_tape_free(tape);
+}
+
 /* Reductions against sums by hand. */
 Test(grad, reductions)
 {

@@ -89,3 +89,37 @@ Test(loss, classes_weights_and_ignored)
     cr_assert_eq(ct_tape_status(tape), CT_BAD_ARGUMENT);
     ct_tape_free(tape);
 }
+
+/* −∞ is a log-probability, and an ignored target asks nothing of it: PyTorch's 1 and gradient {0, 0; 0, −1}. */
+Test(loss, ignored_targets_meet_infinity)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = constant(tape, CT_SHAPE(2, 2), (double[]){ -INFINITY, 0, 0, -1 }), *g;
+    ct_tensor *t = constant(tape, CT_SHAPE(2), (double[]){ -100, 1 });
+    ct_requires_grad(x, true);
+    ct_tensor *loss = ct_nll_loss(tape, x, t, NULL, CT_REDUCTION_MEAN);
+    CLOSE(ct_tensor_item(loss), 1, 0);
+    cr_assert_eq(ct_grad(tape, 1, &loss, NULL, 1, &x, &g, 0), CT_OK);
+    expect(g, 4, (double[]){ 0, 0, 0, -1 }, 0);
+    ct_tape_free(tape);
+}
+
+/* At x = 0 and 1 the first derivatives are PyTorch's by x, and finite by t, as the clamped logs are (PyTorch: ±∞). The second are
+ * those of these formulas: by x with the spread x (1 − x) held at 1e-12, by t with the clamped log held at −100. */
+Test(loss, bce_at_its_ends)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = constant(tape, CT_SHAPE(4), (double[]){ 0, 1, 0, 1 }), *t = constant(tape, CT_SHAPE(4), (double[]){ 0, 0, 1, 1 });
+    ct_requires_grad(x, true), ct_requires_grad(t, true);
+    ct_tensor *loss = ct_bce_loss(tape, x, t, CT_REDUCTION_SUM), *operands[] = { x, t }, *first[2], *second[2];
+    cr_assert_eq(ct_grad(tape, 1, &loss, NULL, 2, operands, first, CT_CREATE_GRAPH), CT_OK);
+    expect(first[0], 4, (double[]){ 0, 1e12, -1e12, 0 }, 1e-3);
+    expect(first[1], 4, (double[]){ 100, -100, 100, -100 }, 0);
+    ct_tensor *by_x = ct_sum(tape, first[0]), *by_t = ct_sum(tape, first[1]);
+    cr_assert_eq(ct_grad(tape, 1, &by_x, NULL, 2, operands, second, CT_RETAIN_GRAPH), CT_OK);
+    expect(second[0], 4, (double[]){ 1e12, 1e12, 1e12, 1e12 }, 1e-3);
+    expect(second[1], 4, (double[]){ -1e12, -1e12, -1e12, -1e12 }, 1e-3);
+    cr_assert_eq(ct_grad(tape, 1, &by_t, NULL, 1, &x, second, 0), CT_OK);
+    expect(second[0], 4, (double[]){ -1, -1, -1, -1 }, 0);
+    ct_tape_free(tape);
+}

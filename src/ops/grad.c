@@ -1,13 +1,6 @@
 /* Differentiation: sweeps over the tape's record, backwards with vjp, forwards with jvp. */
 #include "tape.h"
 
-/* A result or leaf's place in the record; leaves have none. */
-static struct ct_node *live_node(const ct_tape *tape, const ct_tensor *tensor)
-{
-    struct ct_node *node = tensor->node;
-    return node != NULL && node->tape == tape ? node : NULL;
-}
-
 /* True when a saved value the derivatives read is still what it was; else fails. */
 static bool check_node(ct_tape *tape, const struct ct_node *node)
 {
@@ -38,12 +31,23 @@ static bool accumulate(ct_tape *tape, ct_tensor **slot, ct_tensor *value)
     return true;
 }
 
+/* True when some operand's cotangent is asked for. */
+static bool leads_on(const struct ct_node *node)
+{
+    bool any = false;
+    for (int i = 0; i < node->call.arity; i++)
+        any |= node->needs[i] && node->call.in[i]->wanted;
+    return any;
+}
+
 /* The cotangents of a node's operands from its output's, added to theirs. */
 static bool pull(ct_tape *tape, struct ct_node *node)
 {
     enum { FEW = 8 };
     const ct_call *call = &node->call;
     ct_tensor *cotangent = call->out->cotangent;
+    if (!leads_on(node))
+        return true;
     if (!check_node(tape, node))
         return false;
 
@@ -71,17 +75,31 @@ static bool pull(ct_tape *tape, struct ct_node *node)
     return true;
 }
 
-/* Marks what a cotangent can reach on its way to a requested input. A leaf is requested by its own mark. */
+/* Marks what a cotangent passes on its way to a requested input; of the used nodes only those stay used. */
 static void mark_wanted(ct_tape *tape, size_t length)
 {
     for (size_t n = 0; n < length; n++) {
-        const struct ct_node *node = tape->nodes[n];
-        bool wanted = !node->freed && node->call.out->wanted;
-        for (int i = 0; i < node->call.arity; i++)
-            wanted |= node->needs[i] && node->call.in[i]->wanted;
-        if (!node->freed)
-            node->call.out->wanted = wanted;
+        struct ct_node *node = tape->nodes[n];
+        if (node->used && leads_on(node))
+            node->call.out->wanted = true;
+        else
+            node->used = false;
     }
+}
+
+static void clear_cotangent(ct_tensor *tensor)
+{
+    ct_tensor_release(tensor->cotangent);
+    tensor->cotangent = NULL;
+}
+
+static void clear_tensors(int count, ct_tensor *const tensor[])
+{
+    for (int i = 0; i < count; i++)
+        if (tensor[i] != NULL) {
+            tensor[i]->wanted = tensor[i]->requested = false;
+            clear_cotangent(tensor[i]);
+        }
 }
 
 /* Drops every mark and cotangent that a sweep left on the record's tensors. */
@@ -91,79 +109,71 @@ static void clear_sweep(ct_tape *tape, size_t length)
         const ct_call *call = &tape->nodes[n]->call;
         for (int i = -1; i < call->arity; i++) {
             ct_tensor *tensor = i < 0 ? call->out : call->in[i];
-            if (tensor != NULL) {
-                tensor->wanted = false;
-                ct_tensor_release(tensor->cotangent);
-                tensor->cotangent = NULL;
-            }
+            if (tensor != NULL)
+                clear_tensors(1, &tensor);
         }
     }
 }
 
-static void clear_tensors(int count, ct_tensor *const tensor[])
+/* Puts the starting directions into the tensors where a sweep begins: outputs and their cotangents, or inputs and their tangents. */
+static bool seed(ct_tape *tape, const char *who, const char *place, const char *direction, int count, ct_tensor *const tensor[],
+                 ct_tensor *const given[])
 {
     for (int i = 0; i < count; i++) {
-        if (tensor[i] == NULL)
-            continue;
-        tensor[i]->wanted = false;
-        ct_tensor_release(tensor[i]->cotangent);
-        tensor[i]->cotangent = NULL;
-    }
-}
-
-/* Puts the starting cotangents into the outputs. */
-static bool seed(ct_tape *tape, const char *who, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[])
-{
-    for (int i = 0; i < outputs; i++) {
-        ct_tensor *out = output[i];
-        if (out == NULL)
-            return ct_fail(tape, CT_BAD_ARGUMENT, "%s: output %d is NULL", who, i), false;
-        ct_tensor *start = cotangent == NULL ? NULL : cotangent[i];
-        if (start == NULL && out->count != 1)
-            return ct_fail(tape, CT_BAD_SHAPE, "%s: output %d has shape %s, not one element: give its cotangent", who, i,
-                           CT_TEXT(out->shape)), false;
+        ct_tensor *at = tensor[i], *start = given == NULL ? NULL : given[i];
+        if (start == NULL && at->count != 1)
+            return ct_fail(tape, CT_BAD_SHAPE, "%s: %s %d has shape %s, not one element: give its %s", who, place, i,
+                           CT_TEXT(at->shape), direction), false;
         if (start == NULL) {
-            start = ct_tape_tensor(tape, out->dtype, out->shape);
+            start = ct_tape_tensor(tape, at->dtype, at->shape);
             if (start == NULL || ct_tensor_fill(start, 1) != CT_OK)
                 return false;
         }
-        if (start->dtype != out->dtype || !ct_shape_equal(start->shape, out->shape))
-            return ct_fail(tape, CT_BAD_SHAPE, "%s: cotangent %d is %s %s but output %d is %s %s", who, i,
-                           ct_dtype_name(start->dtype), CT_TEXT(start->shape), i, ct_dtype_name(out->dtype), CT_TEXT(out->shape)), false;
-        if (!accumulate(tape, &out->cotangent, start))
+        if (start->dtype != at->dtype || !ct_shape_equal(start->shape, at->shape))
+            return ct_fail(tape, start->dtype != at->dtype ? CT_BAD_DTYPE : CT_BAD_SHAPE, "%s: %s %d is %s %s but %s %d is %s %s",
+                           who, direction, i, ct_dtype_name(start->dtype), CT_TEXT(start->shape), place, i,
+                           ct_dtype_name(at->dtype), CT_TEXT(at->shape)), false;
+        if (!accumulate(tape, &at->cotangent, start))
             return false;
     }
     return true;
 }
 
-/* Walks the record backwards. `leaves`: what arrives at a leaf that requires a gradient is added to its gradient. */
+/* Moves a leaf's cotangent into its gradient. A gradient is the leaf's alone, for it may be changed in place (clipping): what others
+ * hold too, or see through a view, is copied. */
+static bool deposit(ct_tape *tape, ct_tensor *leaf)
+{
+    ct_tensor *value = leaf->cotangent;
+    const bool shared = atomic_load(&value->references) > 1 || atomic_load(&value->storage->references) > 1;
+    if (leaf->gradient == NULL && shared)
+        value = ct_scale(tape, value, 1);
+    const bool ok = value != NULL && accumulate(tape, &leaf->gradient, value);
+    clear_cotangent(leaf);
+    return ok;
+}
+
+/* Walks the record backwards over the used nodes. `leaves`: what arrives at a leaf that requires a gradient is added to its gradient. */
 static bool sweep_back(ct_tape *tape, size_t length, bool leaves, unsigned flags)
 {
+    const bool keep = (flags & CT_CREATE_GRAPH) != 0;
     for (size_t n = length; n-- > 0;) {
         struct ct_node *node = tape->nodes[n];
-        if (node->freed || node->call.out->cotangent == NULL)
+        if (!node->used || node->call.out->cotangent == NULL)
             continue;
         const size_t mark = ct_tape_mark(tape);
         if (!pull(tape, node))
             return false;
-        for (int i = 0; leaves && i < node->call.arity; i++) {
-            ct_tensor *leaf = node->call.in[i];
-            if (leaf->node == NULL && leaf->requires_grad && leaf->cotangent != NULL) {
-                if (!accumulate(tape, &leaf->gradient, leaf->cotangent))
-                    return false;
-                ct_tensor_release(leaf->cotangent);
-                leaf->cotangent = NULL;
-            }
-        }
-        if ((flags & CT_CREATE_GRAPH) == 0)
+        if (!keep)
             ct_tape_drop_since(tape, mark);
-        if ((flags & (CT_CREATE_GRAPH | CT_RETAIN_GRAPH)) == 0) {
-            ct_tensor *out = node->call.out;
-            if (leaves || !out->wanted) { /* requested results keep theirs until ct_grad has read it */
-                ct_tensor_release(out->cotangent);
-                out->cotangent = NULL;
-            }
+        if (!node->call.out->requested) /* else ct_grad has yet to read it */
+            clear_cotangent(node->call.out);
+        for (int i = 0; leaves && i < node->call.arity; i++) {
+            ct_tensor *in = node->call.in[i];
+            if (in->node == NULL && in->cotangent != NULL && !deposit(tape, in))
+                return false;
         }
+        if (!keep)
+            ct_tape_drop_since(tape, mark);
     }
     return true;
 }
@@ -176,35 +186,47 @@ static void free_used(ct_tape *tape, size_t length)
             ct_node_free(tape->nodes[n], true);
 }
 
-/* Marks the nodes that the outputs depend on; fails when one of them was freed. */
+/* Marks the node that made a tensor, if one did; fails when it was freed or is another tape's. */
+static bool use(ct_tape *tape, const char *who, const ct_tensor *tensor)
+{
+    if (tensor->orphan)
+        return ct_fail(tape, CT_BAD_STATE,
+                       "%s: it needs the graph of a %s of shape %s, which an earlier backward has freed; give that one CT_RETAIN_GRAPH",
+                       who, ct_dtype_name(tensor->dtype), CT_TEXT(tensor->shape)), false;
+    if (tensor->node != NULL && tensor->node->tape != tape)
+        return ct_fail(tape, CT_BAD_STATE, "%s: a %s of shape %s was made by another tape; ct_detach it, or use that tape", who,
+                       ct_dtype_name(tensor->dtype), CT_TEXT(tensor->shape)), false;
+    if (tensor->node != NULL)
+        tensor->node->used = true;
+    return true;
+}
+
+/* Marks the nodes that the outputs depend on. */
 static bool mark_used(ct_tape *tape, const char *who, int outputs, ct_tensor *const output[], size_t length)
 {
     for (size_t n = 0; n < length; n++)
         tape->nodes[n]->used = false;
     for (int i = 0; i < outputs; i++) {
-        struct ct_node *node = output[i] == NULL ? NULL : live_node(tape, output[i]);
-        if (node != NULL)
-            node->used = true;
-        else if (output[i] != NULL && output[i]->orphan)
-            return ct_fail(tape, CT_BAD_STATE,
-                           "%s: output %d of shape %s belongs to a graph that an earlier backward has freed; give that one CT_RETAIN_GRAPH",
-                           who, i, CT_TEXT(output[i]->shape)), false;
+        if (output[i] == NULL)
+            return ct_fail(tape, CT_BAD_ARGUMENT, "%s: output %d is NULL", who, i), false;
+        if (!use(tape, who, output[i]))
+            return false;
     }
     for (size_t n = length; n-- > 0;) {
         const struct ct_node *node = tape->nodes[n];
-        for (int i = 0; node->used && i < node->call.arity; i++) {
-            const ct_tensor *in = node->call.in[i];
-            if (!node->needs[i])
-                continue;
-            if (live_node(tape, in) != NULL)
-                in->node->used = true;
-            else if (in->orphan)
-                return ct_fail(tape, CT_BAD_STATE,
-                               "%s: the graph of %s's operand %d (shape %s) was freed by an earlier backward; give that one CT_RETAIN_GRAPH",
-                               who, node->call.op->name, i, CT_TEXT(in->shape)), false;
-        }
+        for (int i = 0; node->used && i < node->call.arity; i++)
+            if (node->needs[i] && !use(tape, who, node->call.in[i]))
+                return false;
     }
     return true;
+}
+
+/* A sweep's own ops are recorded when its results are to be differentiated again, whatever the caller's ops do. */
+static int begin_sweep(ct_tape *tape, unsigned flags)
+{
+    const int paused = tape->paused;
+    tape->paused = (flags & CT_CREATE_GRAPH) == 0;
+    return paused;
 }
 
 ct_status ct_backward_from(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[], unsigned flags)
@@ -212,35 +234,30 @@ ct_status ct_backward_from(ct_tape *tape, int outputs, ct_tensor *const output[]
     if (ct_tape_status(tape) != CT_OK)
         return ct_tape_status(tape);
     const size_t length = tape->node_count;
+    if (!mark_used(tape, "backward", outputs, output, length))
+        return ct_tape_status(tape);
     for (int i = 0; i < outputs; i++)
-        if (output[i] != NULL && !output[i]->requires_grad)
+        if (!output[i]->requires_grad) {
             ct_fail(tape, CT_BAD_ARGUMENT, "backward: output %d depends on nothing that requires a gradient", i);
-
-    if (ct_tape_status(tape) == CT_OK && mark_used(tape, "backward", outputs, output, length)) {
-        for (size_t n = 0; n < length; n++)
-            for (int i = 0; tape->nodes[n]->used && i < tape->nodes[n]->call.arity; i++) {
-                ct_tensor *in = tape->nodes[n]->call.in[i];
-                in->wanted = in->requires_grad;
-            }
-        if ((flags & CT_CREATE_GRAPH) == 0)
-            ct_no_grad_begin(tape);
-        bool ok = seed(tape, "backward", outputs, output, cotangent);
-        for (int i = 0; ok && i < outputs; i++) { /* an output that is itself a leaf */
-            ct_tensor *leaf = output[i];
-            if (leaf->node == NULL && leaf->cotangent != NULL) {
-                ok = accumulate(tape, &leaf->gradient, leaf->cotangent);
-                ct_tensor_release(leaf->cotangent);
-                leaf->cotangent = NULL;
-            }
+            return ct_tape_status(tape);
         }
-        ok = ok && sweep_back(tape, length, true, flags);
-        if ((flags & CT_CREATE_GRAPH) == 0)
-            ct_no_grad_end(tape);
-        clear_sweep(tape, length);
-        clear_tensors(outputs, output);
-        if (ok && (flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
-            free_used(tape, length);
-    }
+
+    for (size_t n = 0; n < length; n++)
+        for (int i = 0; tape->nodes[n]->used && i < tape->nodes[n]->call.arity; i++) {
+            ct_tensor *in = tape->nodes[n]->call.in[i];
+            in->wanted = in->requires_grad;
+        }
+    const int paused = begin_sweep(tape, flags);
+    bool ok = seed(tape, "backward", "output", "cotangent", outputs, output, cotangent);
+    for (int i = 0; ok && i < outputs; i++) /* an output that is itself a leaf */
+        if (output[i]->node == NULL && output[i]->cotangent != NULL)
+            ok = deposit(tape, output[i]);
+    ok = ok && sweep_back(tape, length, true, flags);
+    tape->paused = paused;
+    clear_sweep(tape, length);
+    clear_tensors(outputs, output);
+    if (ok && (flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
+        free_used(tape, length);
     return ct_tape_status(tape);
 }
 
@@ -270,34 +287,30 @@ ct_status ct_grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tens
     if (ct_tape_status(tape) != CT_OK)
         return ct_tape_status(tape);
     const size_t length = tape->node_count;
-    if (check_inputs(tape, "grad", inputs, input) && mark_used(tape, "grad", outputs, output, length)) {
-        for (int j = 0; j < inputs; j++)
-            input[j]->wanted = true;
-        mark_wanted(tape, length);
-        if ((flags & CT_CREATE_GRAPH) == 0)
-            ct_no_grad_begin(tape);
-        bool ok = seed(tape, "grad", outputs, output, cotangent) && sweep_back(tape, length, false, flags);
-        if ((flags & CT_CREATE_GRAPH) == 0)
-            ct_no_grad_end(tape);
-        for (int j = 0; ok && j < inputs; j++) {
-            ct_tensor *found = input[j]->cotangent;
-            if (found == NULL && (flags & CT_ALLOW_UNUSED) == 0)
-                ok = ct_fail(tape, CT_BAD_ARGUMENT,
-                             "grad: no output depends on input %d of shape %s; CT_ALLOW_UNUSED makes its gradient NULL", j,
-                             CT_TEXT(input[j]->shape)) != NULL;
-            gradient[j] = found;
-        }
-        for (int j = 0; ok && j < inputs; j++) /* the tape's, as every result */
-            if (gradient[j] != NULL)
-                ok = ct_tape_adopt(tape, gradient[j]);
-        clear_sweep(tape, length);
-        clear_tensors(outputs, output);
-        clear_tensors(inputs, input);
-        if (ok && (flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
-            free_used(tape, length);
-        for (int j = 0; !ok && j < inputs; j++)
-            gradient[j] = NULL;
+    if (!check_inputs(tape, "grad", inputs, input) || !mark_used(tape, "grad", outputs, output, length))
+        return ct_tape_status(tape);
+
+    for (int j = 0; j < inputs; j++)
+        input[j]->wanted = input[j]->requested = true;
+    mark_wanted(tape, length);
+    const int paused = begin_sweep(tape, flags);
+    bool ok = seed(tape, "grad", "output", "cotangent", outputs, output, cotangent) && sweep_back(tape, length, false, flags);
+    tape->paused = paused;
+    for (int j = 0; ok && j < inputs; j++) {
+        gradient[j] = input[j]->cotangent;
+        if (gradient[j] != NULL)
+            ok = ct_tape_adopt(tape, gradient[j]); /* the tape's, as every result */
+        else if ((flags & CT_ALLOW_UNUSED) == 0)
+            ok = ct_fail(tape, CT_BAD_ARGUMENT, "grad: no output depends on input %d of shape %s; CT_ALLOW_UNUSED makes its gradient NULL",
+                         j, CT_TEXT(input[j]->shape)) != NULL;
     }
+    clear_sweep(tape, length);
+    clear_tensors(outputs, output);
+    clear_tensors(inputs, input);
+    for (int j = 0; !ok && j < inputs; j++)
+        gradient[j] = NULL;
+    if (ok && (flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
+        free_used(tape, length);
     return ct_tape_status(tape);
 }
 
@@ -305,12 +318,12 @@ ct_status ct_grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tens
 static bool push_node(ct_tape *tape, struct ct_node *node)
 {
     const ct_call *call = &node->call;
-    if (!check_node(tape, node))
-        return false;
     for (int i = 0; i < call->arity; i++) {
         ct_tensor *tangent = call->in[i]->cotangent;
         if (tangent == NULL || !node->needs[i])
             continue;
+        if (!check_node(tape, node))
+            return false;
         if (call->op->jvp == NULL) {
             ct_fail(tape, CT_NO_DERIVATIVE, "%s (op %lld of the tape) has no forward derivative", call->op->name,
                     (long long)node->index);
@@ -330,20 +343,20 @@ ct_status ct_push(ct_tape *tape, int inputs, ct_tensor *const input[], ct_tensor
 {
     for (int i = 0; i < outputs; i++)
         tangent_out[i] = NULL;
-    if (ct_tape_status(tape) != CT_OK || !check_inputs(tape, "push", inputs, input))
-        return ct_tape_status(tape);
-    for (int i = 0; i < outputs; i++)
-        if (output[i] == NULL)
-            ct_fail(tape, CT_BAD_ARGUMENT, "push: output %d is NULL", i);
     if (ct_tape_status(tape) != CT_OK)
         return ct_tape_status(tape);
-
     const size_t length = tape->node_count;
-    if ((flags & CT_CREATE_GRAPH) == 0)
-        ct_no_grad_begin(tape);
-    bool ok = seed(tape, "push", inputs, input, tangent);
-    for (size_t n = 0; ok && n < length; n++)
-        ok = tape->nodes[n]->freed || push_node(tape, tape->nodes[n]);
+    if (!check_inputs(tape, "push", inputs, input) || !mark_used(tape, "push", outputs, output, length))
+        return ct_tape_status(tape);
+
+    const int paused = begin_sweep(tape, flags);
+    bool ok = seed(tape, "push", "input", "tangent", inputs, input, tangent);
+    for (size_t n = 0; ok && n < length; n++) {
+        const size_t mark = ct_tape_mark(tape);
+        ok = !tape->nodes[n]->used || push_node(tape, tape->nodes[n]);
+        if ((flags & CT_CREATE_GRAPH) == 0)
+            ct_tape_drop_since(tape, mark);
+    }
     for (int i = 0; ok && i < outputs; i++) {
         tangent_out[i] = output[i]->cotangent;
         if (tangent_out[i] == NULL) {
@@ -352,8 +365,7 @@ ct_status ct_push(ct_tape *tape, int inputs, ct_tensor *const input[], ct_tensor
         } else
             ok = ct_tape_adopt(tape, tangent_out[i]);
     }
-    if ((flags & CT_CREATE_GRAPH) == 0)
-        ct_no_grad_end(tape);
+    tape->paused = paused;
     clear_sweep(tape, length);
     clear_tensors(inputs, input);
     clear_tensors(outputs, output);

@@ -1,6 +1,7 @@
 /* Losses: formulas of taped ops; binary cross-entropy alone is a row, for its clamped logs. */
 #include "loss.h"
 
+#include "elementwise.h"
 #include "kernels/loss.h"
 
 #include <math.h>
@@ -81,6 +82,12 @@ static bool bce_forward(ct_tape *tape, ct_call *call)
     return true;
 }
 
+/* max(log x, −100), whose derivative at 0 is 0, not 0/0: 1e-45 is above 0 in float32 too, and its log below −100. */
+static ct_tensor *clamped_log(ct_tape *tape, ct_tensor *x)
+{
+    return ct_clamp(tape, ct_log(tape, ct_clamp(tape, x, 1e-45, INFINITY)), -100, INFINITY);
+}
+
 /* Elementwise, so the Jacobians are diagonal and this is the jvp too. torch keeps x (1 − x) at 1e-12 or more. */
 static ct_tensor *bce_vjp(ct_tape *tape, const ct_call *call, int operand, ct_tensor *g)
 {
@@ -90,9 +97,7 @@ static ct_tensor *bce_vjp(ct_tape *tape, const ct_call *call, int operand, ct_te
         ct_tensor *spread = ct_clamp(tape, ct_mul(tape, x, rest), 1e-12, INFINITY);
         return ct_mul(tape, g, ct_div(tape, ct_sub(tape, x, t), spread));
     }
-    ct_tensor *log_x = ct_clamp(tape, ct_log(tape, x), -100, INFINITY);
-    ct_tensor *log_rest = ct_clamp(tape, ct_log(tape, rest), -100, INFINITY);
-    return ct_mul(tape, g, ct_sub(tape, log_rest, log_x));
+    return ct_mul(tape, g, ct_sub(tape, clamped_log(tape, rest), clamped_log(tape, x)));
 }
 
 const ct_op ct_op_bce = {
@@ -162,14 +167,15 @@ static ct_tensor *nll(ct_tape *tape, const char *op, ct_tensor *input, ct_tensor
     if (bad >= 0)
         return ct_fail(tape, CT_BAD_ARGUMENT, "%s: target %g at position %lld is neither a class 0 … %lld nor −100 (ignored)", op,
                        ct_tensor_at(target, bad), (long long)bad, (long long)(classes - 1));
+    ct_tensor *share = mask; /* of each target in the mean */
     if (weight) {
         ct_tensor *flat = ct_gather(tape, weight, 0, ct_reshape(tape, index, CT_SHAPE(index->count)));
-        mask = ct_mul(tape, mask, ct_reshape(tape, flat, expected));
+        share = ct_mul(tape, mask, ct_reshape(tape, flat, expected));
     }
     ct_tensor *chosen = ct_reshape(tape, ct_gather(tape, input, axis, index), expected);
-    ct_tensor *loss = ct_neg(tape, ct_mul(tape, chosen, mask));
+    ct_tensor *loss = ct_neg(tape, ct_mul(tape, ct_masked(tape, chosen, mask), share));
     if (reduction == CT_REDUCTION_MEAN)
-        return ct_div(tape, ct_sum(tape, loss), ct_sum(tape, mask));
+        return ct_div(tape, ct_sum(tape, loss), ct_sum(tape, share));
     return reduce(tape, op, loss, reduction);
 }
 

@@ -136,7 +136,7 @@ static bool find_target(ct_tape *tape, const char *op, const ct_tensor *x, ct_ax
     for (int i = 0; i < axes.count; i++) {
         int axis = i < CT_MAX_RANK ? axes.axis[i] : CT_MAX_RANK;
         if (!ct_axis_normalize(x->shape.rank, &axis))
-            return ct_fail(tape, CT_BAD_ARGUMENT, "%s: axis %d is not one of shape %s (−rank … rank − 1)", op, axes.axis[i],
+            return ct_fail(tape, CT_BAD_ARGUMENT, "%s: axis %d is not one of shape %s (−rank … rank − 1)", op, axis,
                            CT_TEXT(x->shape)), false;
         if (named[axis])
             return ct_fail(tape, CT_BAD_ARGUMENT, "%s: axis %d is named twice", op, axis), false;

@@ -4,10 +4,10 @@
 
 #define OPS(ROW)                                                                                                     \
     /* elementwise.c */                                                                                              \
-    ROW(add) ROW(sub) ROW(mul) ROW(div) ROW(maximum) ROW(minimum) ROW(greater) ROW(equal)                            \
+    ROW(add) ROW(sub) ROW(mul) ROW(div) ROW(maximum) ROW(minimum) ROW(greater) ROW(equal) ROW(masked)                \
     ROW(neg) ROW(scale) ROW(add_scalar) ROW(pow) ROW(square) ROW(sqrt) ROW(exp) ROW(log) ROW(abs) ROW(sign) ROW(erf) \
-    ROW(clamp) ROW(inside) ROW(leaky_relu) ROW(leaky_step) ROW(elu) ROW(gelu) ROW(sigmoid) ROW(tanh) ROW(softplus)   \
-    ROW(above)                                                                                                       \
+    ROW(clamp) ROW(inside) ROW(relu) ROW(leaky_relu) ROW(leaky_step) ROW(elu) ROW(gelu) ROW(sigmoid) ROW(tanh)       \
+    ROW(softplus) ROW(above)                                                                                         \
     /* adjoint pairs */                                                                                              \
     ROW(expand) ROW(sum_to)                                                                                          \
     ROW(index) ROW(index_adjoint)                                                                                    \

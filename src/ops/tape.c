@@ -42,11 +42,13 @@ void ct_tape_reset(ct_tape *tape)
     for (size_t i = 0; i < tape->node_count; i++)
         ct_node_free(tape->nodes[i], false);
     tape->node_count = 0;
+    for (size_t i = 0; i < tape->result_count; i++)
+        if (tape->results[i] != NULL && tape->results[i]->orphan)
+            tape->results[i]->orphan = tape->results[i]->requires_grad = false;
     ct_tape_drop_since(tape, 0);
     for (struct ct_chunk *chunk = tape->chunks; chunk != NULL; chunk = chunk->next)
         chunk->used = 0;
     tape->chunk = tape->chunks;
-    tape->paused = 0;
     ct_tape_clear_status(tape);
 }
 
@@ -144,23 +146,26 @@ bool ct_tape_adopt(ct_tape *tape, ct_tensor *tensor)
     return true;
 }
 
-ct_tensor *ct_tape_tensor(ct_tape *tape, ct_dtype dtype, ct_shape shape)
+static ct_tensor *result_new(ct_tape *tape, const char *who, ct_dtype dtype, ct_shape shape)
 {
-    if (tape == NULL)
-        return NULL;
     int64_t count;
     size_t bytes;
     if (!ct_shape_measure(shape, dtype, &count, &bytes))
-        return ct_fail(tape, CT_BAD_SHAPE, "a result of shape %s is too large (rank <= %d, extents 0 ... 2^48, bytes in 63 bits)",
-                       CT_TEXT(shape), CT_MAX_RANK);
+        return ct_fail(tape, CT_BAD_SHAPE, "%s: a result of shape %s is too large (rank <= %d, extents 0 ... 2^48, bytes in 63 bits)",
+                       who, CT_TEXT(shape), CT_MAX_RANK);
     ct_tensor *tensor = ct_tensor_new(tape->pool, dtype, shape);
     if (tensor == NULL || !reserve((void ***)&tape->results, tape->result_count, &tape->result_capacity)) {
         ct_tensor_release(tensor);
-        return ct_fail(tape, CT_NO_MEMORY, "out of memory for a result of shape %s (%zu bytes)", CT_TEXT(shape), bytes);
+        return ct_fail(tape, CT_NO_MEMORY, "%s: out of memory for a result of shape %s (%zu bytes)", who, CT_TEXT(shape), bytes);
     }
     tensor->owner = (int64_t)tape->result_count;
     tape->results[tape->result_count++] = tensor;
     return tensor;
+}
+
+ct_tensor *ct_tape_tensor(ct_tape *tape, ct_dtype dtype, ct_shape shape)
+{
+    return tape == NULL ? NULL : result_new(tape, "tape", dtype, shape);
 }
 
 void ct_tape_drop(ct_tape *tape, ct_tensor *result)
@@ -250,7 +255,8 @@ ct_tensor *ct_apply(ct_tape *tape, const ct_op *op, int arity, ct_tensor *const 
     if (tape == NULL || tape->error.status != CT_OK)
         return NULL;
     if (arity < 1 || (op->arity >= 0 && arity != op->arity))
-        return ct_fail(tape, CT_BAD_ARGUMENT, "%s: takes %d operands, not %d", op->name, op->arity, arity);
+        return ct_fail(tape, CT_BAD_ARGUMENT, "%s: takes %d operand%s, not %d", op->name, op->arity < 0 ? 1 : op->arity,
+                       op->arity < 0 ? " or more" : op->arity == 1 ? "" : "s", arity);
 
     bool needed = false;
     for (int i = 0; i < arity; i++) {
@@ -261,6 +267,9 @@ ct_tensor *ct_apply(ct_tape *tape, const ct_op *op, int arity, ct_tensor *const 
             return ct_fail(tape, CT_BAD_DTYPE, "%s: operand 0 is %s but operand %d is %s; cast one", op->name,
                            ct_dtype_name(in[0]->dtype), i, ct_dtype_name(in[i]->dtype));
         needed |= in[i]->requires_grad;
+        if (tape->paused == 0 && in[i]->requires_grad && in[i]->node != NULL && in[i]->node->tape != tape)
+            return ct_fail(tape, CT_BAD_STATE, "%s: operand %d of shape %s was made by another tape, which alone can differentiate it; ct_detach it",
+                           op->name, i, CT_TEXT(in[i]->shape));
     }
 
     union { ct_tensor *const *constant; ct_tensor **plain; } operands = { .constant = in };
@@ -269,7 +278,7 @@ ct_tensor *ct_apply(ct_tape *tape, const ct_op *op, int arity, ct_tensor *const 
     ct_shape shape;
     if (!op->shape(tape, &call, &shape))
         return NULL;
-    call.out = ct_tape_tensor(tape, in[0]->dtype, shape);
+    call.out = result_new(tape, op->name, in[0]->dtype, shape);
     if (call.out == NULL)
         return NULL;
     const bool computed = op->forward(tape, &call);

@@ -61,7 +61,8 @@ struct ct_tensor {
     bool orphan;          /* a backward has freed that node */
     ct_tensor *cotangent; /* only during a sweep of the tape */
     int64_t owner;        /* place in the tape's list of results, or −1 */
-    bool wanted;          /* only during a sweep: depends on a requested input */
+    bool wanted;          /* only during a sweep: a requested input, or depends on one */
+    bool requested;       /* only during a sweep: its gradient was asked for */
 };
 
 /* pool NULL: plain memory. Values are unspecified. NULL when memory is out or the shape is not valid. */

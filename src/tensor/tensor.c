@@ -240,7 +240,7 @@ ct_status ct_tensor_fill(ct_tensor *tensor, double value)
 
 ct_status ct_requires_grad(ct_tensor *tensor, bool required)
 {
-    if (!tensor || tensor->node)
+    if (!tensor || tensor->node || tensor->orphan)
         return CT_BAD_ARGUMENT;
     tensor->requires_grad = required;
     return CT_OK;
@@ -260,7 +260,7 @@ void ct_zero_gradient(ct_tensor *tensor)
 
 ct_status ct_set_gradient(ct_tensor *tensor, ct_tensor *gradient)
 {
-    if (!tensor || tensor->node || gradient == tensor)
+    if (!tensor || tensor->node || tensor->orphan || gradient == tensor)
         return CT_BAD_ARGUMENT;
     if (gradient && gradient->dtype != tensor->dtype)
         return CT_BAD_DTYPE;

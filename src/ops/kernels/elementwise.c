@@ -41,6 +41,7 @@ UNARY(sign, v > 0 ? one : v < 0 ? -one : v)
 UNARY(erf, M(erf)(v))
 UNARY(clamp, clamp(v, a, b))
 UNARY(inside, v >= a && v <= b ? one : 0)
+UNARY(relu, v <= 0 ? 0 : v)
 UNARY(leaky_relu, v > 0 ? v : v * a)
 UNARY(leaky_step, step(v, a))
 UNARY(elu, elu(v, a))
@@ -60,6 +61,7 @@ static unary_loop *const unary[] = {
     [CT_UNARY_ABS] = unary_abs,           [CT_UNARY_SIGN] = unary_sign,
     [CT_UNARY_ERF] = unary_erf,           [CT_UNARY_CLAMP] = unary_clamp,
     [CT_UNARY_INSIDE] = unary_inside,     [CT_UNARY_LEAKY_RELU] = unary_leaky_relu,
+    [CT_UNARY_RELU] = unary_relu,
     [CT_UNARY_LEAKY_STEP] = unary_leaky_step, [CT_UNARY_ELU] = unary_elu,
     [CT_UNARY_GELU] = unary_gelu,         [CT_UNARY_SIGMOID] = unary_sigmoid,
     [CT_UNARY_TANH] = unary_tanh,         [CT_UNARY_SOFTPLUS] = unary_softplus,
@@ -100,6 +102,7 @@ BINARY(maximum, u > v || u != u ? u : v)
 BINARY(minimum, u < v || u != u ? u : v)
 BINARY(greater, u > v ? one : 0)
 BINARY(equal, u == v ? one : 0)
+BINARY(masked, v != 0 ? u : 0)
 BINARY(first, ((void)v, u))
 
 typedef void binary_loop(const real *restrict, int64_t, const real *restrict, int64_t, real *restrict, int64_t);
@@ -108,7 +111,7 @@ static binary_loop *const binary[] = {
     [CT_BINARY_ADD] = binary_add,         [CT_BINARY_SUB] = binary_sub,         [CT_BINARY_MUL] = binary_mul,
     [CT_BINARY_DIV] = binary_div,         [CT_BINARY_MAXIMUM] = binary_maximum, [CT_BINARY_MINIMUM] = binary_minimum,
     [CT_BINARY_GREATER] = binary_greater, [CT_BINARY_EQUAL] = binary_equal,
-    [CT_BINARY_FIRST] = binary_first,
+    [CT_BINARY_MASKED] = binary_masked,   [CT_BINARY_FIRST] = binary_first,
 };
 
 void X(ct_binary)(enum ct_binary f, const void *a, int64_t sa, const void *b, int64_t sb, void *y, int64_t count)
