@@ -3,25 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cotangent/io.h>
 
-static char folder[] = "/tmp/cotangent-io-XXXXXX";
+#include "files.h"
 
-static void enter(void)
-{
-    cr_assert(mkdtemp(folder) != NULL && chdir(folder) == 0);
-}
-
-static void leave(void)
-{
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    cr_expect(system(command) == 0);
-}
-
-TestSuite(io, .init = enter, .fini = leave);
+TestSuite(io, .init = into_a_folder, .fini = remove_the_folder);
 
 /* A file in memory: the header's length, the header, `data` zero bytes. */
 static ct_safetensors *parse(const char *header, size_t data, ct_error *error)

@@ -9,21 +9,7 @@
 
 #include <cotangent/cotangent.h>
 
-static char folder[64];
-
-static void into_a_folder(void)
-{
-    strcpy(folder, "/tmp/cotangent-rotate-XXXXXX");
-    cr_assert_not_null(mkdtemp(folder));
-    cr_assert(chdir(folder) == 0);
-}
-
-static void remove_the_folder(void)
-{
-    char command[80];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    cr_assert(chdir("/") == 0 && system(command) == 0);
-}
+#include "files.h"
 
 TestSuite(rotate, .init = into_a_folder, .fini = remove_the_folder);
 

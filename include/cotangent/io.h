@@ -1,4 +1,4 @@
-/* Files: safetensors checkpoints and images. Paths are the system's; nothing here follows a name found inside a file.
+/* Files: safetensors checkpoints, arrays and images. Paths are the system's; nothing here follows a name found inside a file.
  *
  * Writers replace a file whole or leave it as it was: temporary, fsync, rename. Readers trust nothing and say what is wrong.
  */
@@ -17,8 +17,8 @@ CT_API ct_status ct_safetensors_write(const char *path, int count, const char *c
 CT_API ct_status ct_safetensors_write_with(const char *path, int count, const char *const names[], ct_tensor *const tensors[],
                                            int pairs, const char *const metadata[], ct_error *error);
 
-/* A file that was read: named tensors, in the order of their data. NULL on failure. Integers become float64, F16 and BF16
- * float32; other types are CT_BAD_DTYPE. Every rule of the format is checked before anything is allocated for the tensors. */
+/* A file that was read: named tensors, in the order of their data. NULL on failure. What float32 holds exactly becomes float32
+ * (F16, BF16, BOOL, integers of 8 and 16 bits), wider integers float64; other types are CT_BAD_DTYPE. Every rule of the format is checked before anything is allocated for the tensors. */
 typedef struct ct_safetensors ct_safetensors;
 CT_API ct_safetensors *ct_safetensors_read(const char *path, ct_error *error);
 CT_API ct_safetensors *ct_safetensors_parse(const void *bytes, size_t size, ct_error *error);
@@ -47,6 +47,24 @@ typedef struct ct_rotation {
 } ct_rotation;
 CT_API ct_status ct_rotation_path(const ct_rotation *rotation, int64_t number, char *path, size_t size, ct_error *error);
 CT_API ct_status ct_rotate(const ct_rotation *rotation, int64_t number, ct_error *error);
+
+/* ---- arrays ------------------------------------------------------------------------- */
+
+/* NumPy's .npy, versions 1 to 3, either byte order, C or Fortran order; element types and their conversion as for safetensors. The
+ * result is the caller's; NULL on failure. Whatever follows the array is refused. Written: version 1, little-endian, C order. */
+CT_API ct_tensor *ct_npy_read(const char *path, ct_error *error);
+CT_API ct_tensor *ct_npy_parse(const void *bytes, size_t size, ct_error *error);
+CT_API ct_status ct_npy_write(const char *path, const ct_tensor *tensor, ct_error *error);
+
+/* IDX, the format of MNIST and its relatives: the array as it is stored, (n, 28, 28) or (n), bytes as 0 … 255. A file compressed by
+ * gzip is recognised. Element types and conversion as for safetensors. Up to 2 GiB. */
+CT_API ct_tensor *ct_idx_read(const char *path, ct_error *error);
+CT_API ct_tensor *ct_idx_parse(const void *bytes, size_t size, ct_error *error);
+
+/* CIFAR-10's binary batches (also gzipped): float32 images (n, 3, 32, 32), 0 … 255 as −1 … 1, and, unless labels is NULL, *labels
+ * as float32 (n), 0 … 9. Both are the caller's. */
+CT_API ct_tensor *ct_cifar10_read(const char *path, ct_tensor **labels, ct_error *error);
+CT_API ct_tensor *ct_cifar10_parse(const void *bytes, size_t size, ct_tensor **labels, ct_error *error);
 
 /* ---- images ------------------------------------------------------------------------- */
 

@@ -36,10 +36,10 @@ CONVERT(from_f32, float, float, x)
 CONVERT(from_f64, double, double, x)
 CONVERT(from_f16, uint16_t, float, half_value(x))
 CONVERT(from_bf16, uint16_t, float, bfloat_value(x))
-CONVERT(from_i8, int8_t, double, x)
-CONVERT(from_u8, uint8_t, double, x)
-CONVERT(from_i16, int16_t, double, x)
-CONVERT(from_u16, uint16_t, double, x)
+CONVERT(from_i8, int8_t, float, x)
+CONVERT(from_u8, uint8_t, float, x)
+CONVERT(from_i16, int16_t, float, x)
+CONVERT(from_u16, uint16_t, float, x)
 CONVERT(from_i32, int32_t, double, x)
 CONVERT(from_u32, uint32_t, double, x)
 CONVERT(from_i64, int64_t, double, x)
@@ -48,9 +48,9 @@ CONVERT(from_u64, uint64_t, double, x)
 static const struct ct_element elements[] = {
     { "F32", "f4", 0x0d, 4, CT_F32, from_f32 }, { "F64", "f8", 0x0e, 8, CT_F64, from_f64 },
     { "F16", "f2", 0, 2, CT_F32, from_f16 },    { "BF16", "", 0, 2, CT_F32, from_bf16 },
-    { "BOOL", "b1", 0, 1, CT_F64, from_u8 },    { "I8", "i1", 0x09, 1, CT_F64, from_i8 },
-    { "U8", "u1", 0x08, 1, CT_F64, from_u8 },   { "I16", "i2", 0x0b, 2, CT_F64, from_i16 },
-    { "U16", "u2", 0, 2, CT_F64, from_u16 },    { "I32", "i4", 0x0c, 4, CT_F64, from_i32 },
+    { "BOOL", "b1", 0, 1, CT_F32, from_u8 },    { "I8", "i1", 0x09, 1, CT_F32, from_i8 },
+    { "U8", "u1", 0x08, 1, CT_F32, from_u8 },   { "I16", "i2", 0x0b, 2, CT_F32, from_i16 },
+    { "U16", "u2", 0, 2, CT_F32, from_u16 },    { "I32", "i4", 0x0c, 4, CT_F64, from_i32 },
     { "U32", "u4", 0, 4, CT_F64, from_u32 },    { "I64", "i8", 0, 8, CT_F64, from_i64 },
     { "U64", "u8", 0, 8, CT_F64, from_u64 },
 };

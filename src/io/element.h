@@ -8,7 +8,7 @@ struct ct_element {
     const char *safetensors, *npy; /* "F32", "f4" */
     int idx;                       /* 0x0d; 0: the format has none */
     size_t size;                   /* in the file */
-    ct_dtype dtype;                /* that it becomes: the narrower one that holds it, integers float64 */
+    ct_dtype dtype;                /* that it becomes: the narrower one that holds all its values; I64 and U64 are rounded */
     void (*convert)(void *to, const char *from, int64_t count);
 };
 

@@ -21,6 +21,11 @@ ct_status ct_folder_sync(const char *path, ct_error *error);
 /* The whole file through ct_allocate; give *data back with ct_release(*data, *size). A file longer than limit is refused. */
 ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size, ct_error *error);
 
+/* The same, and what gzip compressed is inflated; limit holds for the result. */
+ct_status ct_file_read_inflated(const char *path, size_t limit, void **data, size_t *size, ct_error *error);
+bool ct_is_gzip(const void *bytes, size_t size);
+ct_status ct_inflate(const char *path, const void *bytes, size_t size, size_t limit, void **data, size_t *result, ct_error *error);
+
 /* malloc, realloc and free on the library's allocator, within a budget of the thread. */
 void *ct_heap_allocate(size_t size);
 void *ct_heap_resize(void *memory, size_t size);
