@@ -28,7 +28,7 @@ BENCHES := $(patsubst bench/%.c,$(BUILD)/bench-%,$(filter-out bench/measure.c,$(
 PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(BUILD)/dcgan $(BUILD)/cotangent
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo test asan ubsan valgrind cov lint format install uninstall clean
+.PHONY: all help deps demo bench test asan ubsan valgrind cov lint format install uninstall clean
 
 all: deps ## build the library and the programs
 	@$(MAKE) --no-print-directory build
@@ -77,6 +77,12 @@ $(BUILD)/%: $(BUILD)/examples/%.o $(BUILD)/libcotangent.a
 $(BUILD)/bench/measure.o: CFLAGS_ALL += -ffp-contract=fast
 $(BUILD)/bench-%: $(BUILD)/bench/%.o $(BUILD)/bench/measure.o $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
+PYTHON ?= /usr/bin/python3
+bench: deps ## time everything beside PyTorch, in turn; PYTHON=… for one that has a newer PyTorch, BENCH=--quick for a rough answer
+	@$(MAKE) --no-print-directory $(BENCHES) $(BUILD)/dcgan
+	@$(PYTHON) -c 'import torch' 2>/dev/null || scripts/install-dependencies python3-torch
+	@$(PYTHON) bench/compare.py --build $(BUILD) --python $(PYTHON) $(BENCH)
+
 .SECONDARY: $(BENCHES:$(BUILD)/bench-%=$(BUILD)/bench/%.o)
 
 DEMO := --data glyphs --characters ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 --size 32 --steps 2000 --batch 32 --lr 0.0004
@@ -98,9 +104,11 @@ $(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/lib
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS)
 
 test: deps ## build and run every test
-	@$(MAKE) --no-print-directory $(BUILD)/test $(BUILD)/first_gradient $(BENCHES)
+	@$(MAKE) --no-print-directory $(BUILD)/test $(BUILD)/first_gradient $(BENCHES) $(BUILD)/dcgan
 	$(RUN) $(BUILD)/test
 	@$(RUN) $(BUILD)/bench-conv --threads 1 --filter dcgan32.1 --seconds 0
+	@$(RUN) $(BUILD)/bench-scalar --seconds 0
+	@$(RUN) $(BUILD)/dcgan bench --size 16 --channels 1 --ngf 4 --ndf 4 --batch 4 --steps 2
 	@scripts/check-readme $(BUILD)
 
 asan: deps ## the tests under AddressSanitizer and UBSan; leaks fail too

@@ -123,4 +123,15 @@ struct train_options {
 
 ct_status train(const struct train_options *options, ct_error *error);
 
+/* ---- bench.c ---- */
+
+struct bench_options {
+    struct dcgan_shape shape;
+    int batch, warm_up, steps;
+    bool json;
+};
+
+/* Prints the time of a step (median, minimum, the first with all that is made anew), images a second, memory. */
+ct_status bench(const struct bench_options *options, ct_error *error);
+
 #endif

@@ -1,4 +1,4 @@
-/* The command line: dcgan train, dcgan sample. */
+/* The command line: dcgan train, dcgan sample, dcgan bench. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -35,6 +35,11 @@ static const char help[] =
     "    --seed N                another seed, other pictures                                                    (1)\n"
     "    --out FILE.png          (samples.png)\n"
     "\n"
+    "  dcgan bench [options]     time the training step, on noise; takes --size, --channels, --batch, --ngf, --ndf, --nz, --threads\n"
+    "    --steps N               timed steps                                                                     (10)\n"
+    "    --warm-up N             steps before them                                                               (3)\n"
+    "    --json                  one object on one line\n"
+    "\n"
     "Ctrl-C ends training early with everything written. If the generator draws one picture again and again, try another seed\n"
     "or a smaller --lr; if D(x) is 1 and D(G(z)) 0 for long, the discriminator has won: make it narrower (--ndf).\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage.\n";
@@ -42,21 +47,25 @@ static const char help[] =
 struct options {
     struct train_options train;
     const char *loss, *model, *out;
-    int64_t count, seed, threads, steps, every, batch, size, channels, nz, ngf, ndf;
+    int64_t count, seed, threads, steps, every, batch, size, channels, nz, ngf, ndf, warm_up;
+    bool json;
 };
 
-/* An option is a text, a whole number from 1 (or 0) to a limit, or a real number. */
+/* An option is a text, a whole number from 1 (or 0) to a limit, a real number, or a flag, which takes no value. */
 struct setting {
     const char *name;
     const char **text;
     int64_t *whole, low, high;
     double *real;
+    bool *flag;
 };
 
 static bool set(const struct setting *setting, const char *value)
 {
     char *end = NULL;
     errno = 0;
+    if (setting->flag != NULL)
+        return *setting->flag = true;
     if (setting->text != NULL) {
         *setting->text = value;
         return true;
@@ -80,7 +89,7 @@ static bool parse(int argc, char **argv, const struct setting *settings, int cou
 {
     struct option longs[32] = { { "help", no_argument, NULL, 'h' } };
     for (int i = 0; i < count; i++)
-        longs[i + 1] = (struct option){ settings[i].name, required_argument, NULL, 256 + i };
+        longs[i + 1] = (struct option){ settings[i].name, settings[i].flag != NULL ? no_argument : required_argument, NULL, 256 + i };
     for (int found; (found = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
         if (found == 'h') {
             *asked_help = true;
@@ -151,30 +160,39 @@ static int run_sample(const struct options *options)
     return report(status, &error);
 }
 
+static int run_bench(const struct options *o)
+{
+    ct_error error = { CT_OK, "" };
+    struct bench_options settings = { .shape = { CT_F32, (int)o->size, (int)o->channels, (int)o->nz, (int)o->ngf, (int)o->ndf },
+                                      .batch = (int)o->batch, .warm_up = (int)o->warm_up, .steps = (int)o->steps, .json = o->json };
+    return report(bench(&settings, &error), &error);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {
         .train = { .data = "glyphs", .fonts = "/usr/share/fonts", .lr = -1, .beta1 = -1,
                    .characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" },
-        .loss = "gan", .count = 64, .seed = 1, .steps = 2000, .every = 200, .batch = 64, .size = 32, .channels = 1, .nz = 100, .ngf = 32, .ndf = 32,
+        .loss = "gan", .count = 64, .seed = 1, .steps = 2000, .every = 200, .batch = 64, .size = 32, .channels = 1, .nz = 100,
+        .ngf = 32, .ndf = 32, .warm_up = 3,
     };
     const struct setting seed = { "seed", .whole = &options.seed, .low = 0, .high = INT64_MAX };
     const struct setting threads = { "threads", .whole = &options.threads, .low = 1, .high = 256 };
     const struct setting out = { "out", .text = &options.out };
+    const struct setting channels = { "channels", .whole = &options.channels, .low = 1, .high = 3 };
+    const struct setting size = { "size", .whole = &options.size, .low = 16, .high = 128 };
+    const struct setting steps = { "steps", .whole = &options.steps, .low = 1, .high = 100000000 };
+    const struct setting batch = { "batch", .whole = &options.batch, .low = 2, .high = 65536 };
+    const struct setting ngf = { "ngf", .whole = &options.ngf, .low = 1, .high = 4096 };
+    const struct setting ndf = { "ndf", .whole = &options.ndf, .low = 1, .high = 4096 };
+    const struct setting nz = { "nz", .whole = &options.nz, .low = 1, .high = 65536 };
     const struct setting training[] = {
-        seed, threads, out,
+        seed, threads, out, size, channels, batch, ngf, ndf, nz, steps,
         { "data", .text = &options.train.data },
         { "loss", .text = &options.loss },
         { "fonts", .text = &options.train.fonts },
         { "characters", .text = &options.train.characters },
-        { "channels", .whole = &options.channels, .low = 1, .high = 3 },
-        { "size", .whole = &options.size, .low = 16, .high = 128 },
-        { "steps", .whole = &options.steps, .low = 1, .high = 100000000 },
         { "every", .whole = &options.every, .low = 1, .high = 100000000 },
-        { "batch", .whole = &options.batch, .low = 2, .high = 65536 },
-        { "ngf", .whole = &options.ngf, .low = 1, .high = 4096 },
-        { "ndf", .whole = &options.ndf, .low = 1, .high = 4096 },
-        { "nz", .whole = &options.nz, .low = 1, .high = 65536 },
         { "lr", .real = &options.train.lr },
         { "beta1", .real = &options.train.beta1 },
     };
@@ -183,14 +201,40 @@ int main(int argc, char **argv)
         { "model", .text = &options.model },
         { "count", .whole = &options.count, .low = 1, .high = 4096 },
     };
+    const struct setting benching[] = {
+        threads, size, channels, batch, ngf, ndf, nz, steps,
+        { "warm-up", .whole = &options.warm_up, .low = 0, .high = 1000 },
+        { "json", .flag = &options.json },
+    };
+#define SETTINGS(list) list, sizeof list / sizeof *list
+    const struct {
+        const char *name;
+        const struct setting *settings;
+        int count;
+        int (*run)(const struct options *options);
+    } verbs[] = {
+        { "train", SETTINGS(training), run_train },
+        { "sample", SETTINGS(sampling), run_sample },
+        { "bench", SETTINGS(benching), run_bench },
+    };
+    enum { VERBS = sizeof verbs / sizeof *verbs };
+
     bool asked_help = argc == 1 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
-    bool sample = argc > 1 && strcmp(argv[1], "sample") == 0;
-    if (!asked_help && !sample && strcmp(argv[1], "train") != 0) {
-        fprintf(stderr, "dcgan: \"%s\" is neither train nor sample; dcgan --help explains\n", argv[1]);
+    int verb = 0;
+    while (!asked_help && verb < VERBS && strcmp(argv[1], verbs[verb].name) != 0)
+        verb++;
+    if (verb == VERBS) {
+        fprintf(stderr, "dcgan: \"%s\" is neither train, sample nor bench; dcgan --help explains\n", argv[1]);
         return MISUSED;
     }
-    if (!asked_help && !(sample ? parse(argc - 1, argv + 1, sampling, sizeof sampling / sizeof *sampling, &asked_help)
-                                : parse(argc - 1, argv + 1, training, sizeof training / sizeof *training, &asked_help)))
+    if (verbs[verb].run == run_bench) { /* PyTorch's example, and not for days */
+        options.size = options.ngf = options.ndf = 64;
+        options.channels = 3;
+        options.steps = 10;
+    }
+    if (!asked_help)
+        argv[1] = argv[0]; /* the name that getopt complains under */
+    if (!asked_help && !parse(argc - 1, argv + 1, verbs[verb].settings, verbs[verb].count, &asked_help))
         return MISUSED;
     if (asked_help) {
         fputs(help, stdout);
@@ -198,5 +242,5 @@ int main(int argc, char **argv)
     }
     if (options.threads > 0)
         ct_set_num_threads((int)options.threads);
-    return sample ? run_sample(&options) : run_train(&options);
+    return verbs[verb].run(&options);
 }

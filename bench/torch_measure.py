@@ -1,0 +1,16 @@
+"""measure.c in Python: the same number of runs, the same statistics."""
+import statistics
+import time
+
+
+def measure(body, least=3, seconds=0.3, most=1000):
+    """Runs, median and minimum in seconds, after one run that is not measured."""
+    body()
+    taken = []
+    start = now = time.perf_counter()
+    while len(taken) < most and (len(taken) < least or now - start < seconds):
+        before = time.perf_counter()
+        body()
+        now = time.perf_counter()
+        taken.append(now - before)
+    return len(taken), statistics.median(taken), min(taken)
