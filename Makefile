@@ -138,8 +138,8 @@ CHECKS := -*,bugprone-*,clang-analyzer-unix.*,clang-analyzer-deadcode.*,$\
           -bugprone-easily-swappable-parameters,-bugprone-macro-parentheses,-bugprone-narrowing-conversions,$\
           -bugprone-implicit-widening-of-multiplication-result,-bugprone-misplaced-widening-cast,$\
           -bugprone-sizeof-expression,-bugprone-branch-clone,-bugprone-integer-division,-bugprone-reserved-identifier
-lint: ## clang's warnings and clang-tidy on the library
-	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(CHECKS)' $(SOURCES) $(KERNELS) -- \
+lint: ## clang's warnings and clang-tidy on the library and the command
+	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(CHECKS)' $(SOURCES) $(KERNELS) $(TOOL) -- \
 	    $(CSTD) $(filter-out -Werror,$(WARN)) -fopenmp -Iinclude -DCT_REAL=64 $(shell pkg-config --cflags $(DEPS))
 
 format: ## clang-format everything in place

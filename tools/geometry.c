@@ -45,18 +45,15 @@ struct axis {
     bool agrees;            /* the library confirms every line */
 };
 
-static int64_t greatest(int64_t a, int64_t b)
-{
-    return b == 0 ? a : greatest(b, a % b);
-}
-
-/* Far from the ends, position q gets a summand from each tap j with j·d ≡ q + p (mod s): residues that are multiples of
- * gcd(d, s) share the taps, others get none. */
+/* Far from the ends, position q gets a summand from each tap j with j·d ≡ q + p (mod s). The taps go round s/gcd(d, s) classes of
+ * positions; where d and s share a factor the other classes get none. */
 static void interior(struct axis *axis)
 {
-    int64_t common = greatest(axis->d, axis->s), classes = axis->s / common;
+    int64_t classes = 1;
+    while (classes * axis->d % axis->s)
+        classes++;
     axis->most = (axis->k + classes - 1) / classes;
-    axis->fewest = common > 1 ? 0 : axis->k / classes;
+    axis->fewest = classes < axis->s ? 0 : axis->k / classes;
 }
 
 static struct convolution one_axis(const struct axis *axis)

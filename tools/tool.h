@@ -10,7 +10,7 @@ enum { DONE = 0, FAILED = 1, MISUSED = 2 }; /* exit codes */
 /* ---- verbs: main.c lists them ---- */
 
 typedef int verb_run(int argc, char **argv); /* returns the exit code; argv[0] is the verb */
-verb_run geometry_run, steps_run;
+verb_run geometry_run, steps_run, matrix_run;
 
 /* ---- options.c ---- */
 
