@@ -28,7 +28,7 @@ BENCHES := $(patsubst bench/%.c,$(BUILD)/bench-%,$(filter-out bench/measure.c,$(
 PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(BUILD)/dcgan $(BUILD)/cotangent
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo bench test asan ubsan valgrind cov lint format install uninstall clean
+.PHONY: all help deps demo bench test kills asan ubsan valgrind cov lint format install uninstall clean
 
 all: deps ## build the library and the programs
 	@$(MAKE) --no-print-directory build
@@ -88,7 +88,7 @@ bench: deps ## time everything beside PyTorch, in turn; PYTHON=… for one that 
 DEMO := --data glyphs --characters ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 --size 32 --steps 2000 --batch 32 --lr 0.0004
 demo: deps ## train a DCGAN on the letters of this machine's fonts; pictures in out/demo
 	@$(MAKE) --no-print-directory $(BUILD)/dcgan
-	OPENBLAS_NUM_THREADS=1 $(BUILD)/dcgan train $(DEMO) --out out/demo
+	OPENBLAS_NUM_THREADS=1 $(BUILD)/dcgan train $(DEMO) --out out/demo --overwrite
 
 # ---- tests: one Criterion program; each variant in a folder of its own ---------------------
 
@@ -110,6 +110,11 @@ test: deps ## build and run every test
 	@$(RUN) $(BUILD)/bench-scalar --seconds 0
 	@$(RUN) $(BUILD)/dcgan bench --size 16 --channels 1 --ngf 4 --ndf 4 --batch 4 --steps 2
 	@scripts/check-readme $(BUILD)
+	@scripts/check-resume $(BUILD) 5
+
+kills: deps ## kill a training run 200 times, go on each time, and compare all bytes at the end
+	@$(MAKE) --no-print-directory $(BUILD)/dcgan
+	@scripts/check-resume $(BUILD) 200
 
 asan: deps ## the tests under AddressSanitizer and UBSan; leaks fail too
 	$(VARIANT) OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all"

@@ -16,7 +16,7 @@ static void expect_shape(ct_module *module, const char *name, ct_shape shape)
 /* As print(model.state_dict()) of PyTorch's example shows them, here eight wide. */
 Test(dcgan, names_and_shapes_are_pytorchs)
 {
-    struct dcgan_shape shape = { CT_F32, 64, 3, 100, 8, 8 };
+    struct dcgan_shape shape = { CT_F32, 64, 3, 100, 8, 8, 4 };
     ct_random random = { .seed = 1 };
     ct_error error = { CT_OK, "" };
     ct_module *generator = dcgan_generator_new(&shape, &random, &error);
@@ -41,7 +41,7 @@ Test(dcgan, names_and_shapes_are_pytorchs)
 
 Test(dcgan, a_saved_generator_draws_the_same)
 {
-    struct dcgan_shape shape = { CT_F32, 16, 1, 6, 4, 4 }, loaded;
+    struct dcgan_shape shape = { CT_F32, 16, 1, 6, 4, 4, 4 }, loaded;
     ct_random random = { .seed = 7 };
     ct_error error = { CT_OK, "" };
     char path[] = "/tmp/cotangent-dcgan-XXXXXX";
@@ -79,7 +79,7 @@ static ct_status draw(void *context, ct_tensor *real, ct_tensor *noise, ct_tenso
 
 Test(dcgan, ten_steps_are_pytorchs)
 {
-    struct dcgan_shape shape = { CT_F64, 32, 1, NZ, 4, 4 };
+    struct dcgan_shape shape = { CT_F64, 32, 1, NZ, 4, 4, 4 };
     struct dcgan gan;
     ct_random random = { .seed = 1 };
     ct_error error = { CT_OK, "" };

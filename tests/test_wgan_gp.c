@@ -8,7 +8,7 @@
 
 enum { STEPS = 2, BATCH = 3 };
 
-static const struct dcgan_shape shape = { CT_F64, 16, 1, 5, 3, 3 };
+static const struct dcgan_shape shape = { CT_F64, 16, 1, 5, 3, 3, 4 };
 static uint64_t state;
 
 static ct_status draw(void *context, ct_tensor *real, ct_tensor *noise, ct_tensor *mix, ct_error *error)

@@ -4,6 +4,8 @@
 
 #include <cotangent/cotangent.h>
 
+#include "command.h"
+
 /* ---- model.c: the two networks ---- */
 
 struct dcgan_shape {
@@ -12,6 +14,7 @@ struct dcgan_shape {
     int channels; /* 1 grey, 3 RGB */
     int nz;       /* width of the noise */
     int ngf, ndf; /* feature maps of the generator's last and the discriminator's first hidden layer */
+    int kernel;   /* of the layers that double or halve the side; 0: 4. One that 2 does not divide leaves a checkerboard */
 };
 
 ct_module *dcgan_generator_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error);
@@ -27,8 +30,10 @@ ct_tensor *dcgan_sample(ct_module *generator, ct_tape *tape, ct_tensor *noise, c
 
 /* What a step says of itself. GAN: PyTorch's numbers, the losses and the discriminator's mean answer to real, to fake, and to
  * fake after its step. WGAN: mean answers without bound, of the last critic step; penalty is the part of d_loss that it is. */
+#define REPORT_FIELDS(X) X(d_loss) X(g_loss) X(d_real) X(d_fake) X(d_fake_after) X(penalty)
+#define REPORT_FIELD(name) double name;
 struct dcgan_report {
-    double d_loss, g_loss, d_real, d_fake, d_fake_after, penalty;
+    REPORT_FIELDS(REPORT_FIELD)
 };
 
 /* Where a step takes its numbers: fills each tensor that is not NULL with the next real pictures (batch, channels, size, size),
@@ -72,13 +77,51 @@ ct_status dcgan_step(struct dcgan *gan, dcgan_draw draw, void *context, struct d
 ct_tensor *dcgan_gradient_penalty(ct_tape *tape, ct_module *critic, ct_tensor *real, ct_tensor *fake, ct_tensor *mix,
                                   double lambda);
 
-/* ---- checkpoint.c ---- */
+/* ---- weights.c: networks in and out, under the names of PyTorch's state_dict ---- */
 
-/* Weights and running statistics under PyTorch's names, "main.0.weight", …. */
+/* Weights and running statistics as "main.0.weight", …. */
 ct_status dcgan_save(const ct_module *module, const char *path, ct_error *error);
+
+/* A generator that dcgan_save or PyTorch's example wrote, or the one inside a checkpoint. Its sizes follow from its weights. */
 ct_module *dcgan_load_generator(const char *path, struct dcgan_shape *shape, ct_error *error);
 
-/* ---- data: glyphs.c draws, a folder's pictures are read at once ---- */
+/* ---- checkpoint.c: all that a run needs to go on ---- */
+
+struct dcgan_state {
+    int64_t step;         /* steps done */
+    int64_t drawn;        /* batches of real pictures taken */
+    ct_random noise, mix; /* what the next step draws from */
+};
+
+ct_status dcgan_checkpoint_save(const struct dcgan *gan, const struct dcgan_state *state, const char *path, ct_error *error);
+
+/* Into a gan that dcgan_open made with the same loss, shape and seed. */
+ct_status dcgan_checkpoint_load(struct dcgan *gan, struct dcgan_state *state, const char *path, ct_error *error);
+
+/* ---- data: data.c finds pictures, glyphs.c draws letters ---- */
+
+struct data_options {
+    const char *source, *fonts, *characters;
+    int64_t channels, size, seed;
+};
+
+#define DATA_SETTINGS(type) \
+    TEXT(type, data.source, "data", "glyphs|FOLDER", "glyphs", "letters drawn from this machine's fonts, or a folder's PNG and JPEG files"), \
+    TEXT(type, data.fonts, "fonts", "FOLDER", "/usr/share/fonts", "where glyphs looks for .ttf and .otf"), \
+    TEXT(type, data.characters, "characters", "TEXT", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", \
+         "what glyphs draws"), \
+    WHOLE(type, data.channels, "channels", "1", 1, 3, "1 grey, 3 colour; glyphs are grey"), \
+    WHOLE(type, data.size, "size", "32", 16, 128, "side of the pictures, 16, 32, 64 or 128; each doubling adds a layer"), \
+    WHOLE(type, data.seed, "seed", "1", 0, 9e15, "the same seed gives the same pictures, whatever the threads")
+
+struct data;
+struct data *data_open(const struct data_options *options, ct_error *error);
+void data_close(struct data *data);
+int64_t data_count(const struct data *data);          /* pictures; 0: as many as one likes */
+const char *data_description(const struct data *data); /* a sentence */
+
+/* batch (n, channels, size, size) ← batch number `drawn` of the endless sequence: every picture once an epoch, in a new order each. */
+void data_batch(struct data *data, ct_tensor *batch, int64_t drawn);
 
 struct glyphs;
 struct glyphs *glyphs_open(const char *folder, const char *characters, ct_error *error);
@@ -92,46 +135,53 @@ void glyphs_draw(const struct glyphs *glyphs, ct_tensor *batch, uint64_t seed, u
 
 /* images (n, channels, size, size) side by side, `columns` a row, each pixel drawn `zoom` times. */
 ct_status picture_grid(const char *path, const ct_tensor *images, int columns, int zoom, ct_error *error);
+int picture_zoom(int size); /* for a comfortable grid */
 
-/* Both losses over the steps: the discriminator's blue, the generator's orange. */
-ct_status picture_losses(const char *path, const struct dcgan_report *report, int64_t count, ct_error *error);
+/* ---- folder.c: a folder holds one run, and one process at a time works on it ---- */
+
+/* Makes and locks it; *lock (−1 before) goes to folder_close. Temporaries of a killed run are removed. */
+ct_status folder_open(const char *path, int *lock, ct_error *error);
+void folder_close(int lock);
+
+/* Removes the run that is in it; refuses when there is one and `overwrite` is false. */
+ct_status folder_clear(const char *path, bool overwrite, ct_error *error);
+
+/* ---- log.c: what a run says of each step, in files ---- */
+
+struct log;
+
+/* log.csv (a function of the settings alone) and log.jsonl (with times) in a folder, after the rows up to `step`. */
+struct log *log_open(const char *folder, int64_t step, ct_error *error);
+void log_step(struct log *log, int64_t step, const struct dcgan_report *report, double images_per_second);
+ct_status log_sync(struct log *log, ct_error *error); /* all of it to the disk */
+ct_status log_close(struct log *log, ct_error *error);
 
 /* ---- progress.c ---- */
 
 struct progress {
-    int64_t steps, shown;
+    int64_t first, steps, shown;
     double start, last;
     bool terminal;
 };
 
-void progress_start(struct progress *progress, int64_t steps);
+void progress_start(struct progress *progress, int64_t step, int64_t steps);
 double progress_rate(const struct progress *progress, int64_t step, int batch); /* images a second so far */
 void progress_show(struct progress *progress, int64_t step, int batch, const struct dcgan_report *report);
 void progress_end(const struct progress *progress);
 
-/* ---- train.c ---- */
+/* ---- the verbs, one file each ---- */
 
 struct train_options {
-    const struct dcgan_loss *loss;
-    struct dcgan_shape shape;
-    const char *data, *fonts, *characters, *out;
-    int64_t steps, sample_every;
-    int batch;
+    struct common common;
+    struct data_options data;
+    const char *loss, *schedule, *out, *resume;
+    int64_t kernel, steps, batch, ngf, ndf, nz, every, save_every, keep;
     double lr, beta1;
-    uint64_t seed;
+    bool quiet, overwrite;
 };
 
 ct_status train(const struct train_options *options, ct_error *error);
 
-/* ---- bench.c ---- */
-
-struct bench_options {
-    struct dcgan_shape shape;
-    int batch, warm_up, steps;
-    bool json;
-};
-
-/* Prints the time of a step (median, minimum, the first with all that is made anew), images a second, memory. */
-ct_status bench(const struct bench_options *options, ct_error *error);
+extern const struct verb verb_train, verb_sample, verb_bench;
 
 #endif

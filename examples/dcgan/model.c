@@ -6,7 +6,21 @@
 
 #define MOST_LAYERS 32
 
-static const int64_t kernel[] = { 4, 4 };
+static const int64_t whole[] = { 4, 4 }; /* the smallest map is 4 × 4, and one kernel covers it */
+
+/* The layers between: a kernel of any size at stride 2, padded so that each doubles the side, or halves it. */
+struct between {
+    int64_t kernel[2];
+    ct_conv_options up, down;
+};
+
+static struct between between(const struct dcgan_shape *shape)
+{
+    int64_t k = shape->kernel > 0 ? shape->kernel : 4, padding = (k - 1) / 2;
+    return (struct between){ .kernel = { k, k },
+                             .up = { .stride = { 2, 2 }, .padding = { padding, padding }, .output_padding = { k % 2, k % 2 } },
+                             .down = { .stride = { 2, 2 }, .padding = { padding, padding } } };
+}
 
 /* Layers gathered one by one; the first failure frees them all. */
 struct stack {
@@ -30,10 +44,12 @@ static int stages(int size)
 static bool shape_good(const struct dcgan_shape *shape, ct_error *error)
 {
     bool good = shape->size >= 16 && shape->size <= 128 && (shape->size & (shape->size - 1)) == 0 && shape->nz > 0 &&
-                shape->ngf > 0 && shape->ndf > 0 && (shape->channels == 1 || shape->channels == 3);
+                shape->ngf > 0 && shape->ndf > 0 && shape->kernel >= 0 && shape->kernel != 1 && shape->kernel <= 15 &&
+                (shape->channels == 1 || shape->channels == 3);
     if (!good)
-        ct_error_set(error, CT_BAD_ARGUMENT, "size %d, nz %d, ngf %d, ndf %d, %d channels: size is 16, 32, 64 or 128, the others ≥ 1",
-                     shape->size, shape->nz, shape->ngf, shape->ndf, shape->channels);
+        ct_error_set(error, CT_BAD_ARGUMENT, "size %d, nz %d, ngf %d, ndf %d, %d channels, kernel %d: size is 16, 32, 64 or 128 (4 doubled), channels 1 or 3, "
+                     "kernel 2 to 15, the others at least 1",
+                     shape->size, shape->nz, shape->ngf, shape->ndf, shape->channels, shape->kernel);
     return good;
 }
 
@@ -53,18 +69,18 @@ ct_module *dcgan_generator_new(const struct dcgan_shape *shape, ct_random *rando
 {
     if (!shape_good(shape, error))
         return NULL;
-    static const ct_conv_options first = { .stride = { 1, 1 } }, later = { .stride = { 2, 2 }, .padding = { 1, 1 } };
+    const struct between later = between(shape);
     struct stack stack = { .count = 0 };
     int64_t in = shape->nz;
     for (int stage = stages(shape->size); stage > 0; stage--) {
         int64_t out = (int64_t)shape->ngf << (stage - 1);
-        push(&stack, ct_conv_transpose_new(shape->dtype, 2, in, out, kernel, stack.count == 0 ? &first : &later, false, random,
-                                           error));
+        push(&stack, ct_conv_transpose_new(shape->dtype, 2, in, out, stack.count == 0 ? whole : later.kernel, stack.count == 0 ? NULL : &later.up,
+                                           false, random, error));
         push(&stack, ct_batch_norm_new(shape->dtype, out, error));
         push(&stack, ct_relu_new(error));
         in = out;
     }
-    push(&stack, ct_conv_transpose_new(shape->dtype, 2, in, shape->channels, kernel, &later, false, random, error));
+    push(&stack, ct_conv_transpose_new(shape->dtype, 2, in, shape->channels, later.kernel, &later.up, false, random, error));
     push(&stack, ct_tanh_new(error));
     return initialise(ct_sequential_new(stack.count, stack.layer, error), random);
 }
@@ -73,18 +89,18 @@ ct_module *dcgan_generator_new(const struct dcgan_shape *shape, ct_random *rando
 static struct stack opponent(const struct dcgan_shape *shape, ct_module *(*norm)(ct_dtype, int64_t, ct_error *), ct_random *random,
                              ct_error *error)
 {
-    static const ct_conv_options last = { .stride = { 1, 1 } }, earlier = { .stride = { 2, 2 }, .padding = { 1, 1 } };
+    const struct between earlier = between(shape);
     struct stack stack = { .count = 0 };
     int64_t in = shape->channels;
     for (int stage = 0; stage < stages(shape->size); stage++) {
         int64_t out = (int64_t)shape->ndf << stage;
-        push(&stack, ct_conv_new(shape->dtype, 2, in, out, kernel, &earlier, false, random, error));
+        push(&stack, ct_conv_new(shape->dtype, 2, in, out, earlier.kernel, &earlier.down, false, random, error));
         if (stage > 0)
             push(&stack, norm(shape->dtype, out, error));
         push(&stack, ct_leaky_relu_new(0.2, error));
         in = out;
     }
-    push(&stack, ct_conv_new(shape->dtype, 2, in, 1, kernel, &last, false, random, error));
+    push(&stack, ct_conv_new(shape->dtype, 2, in, 1, whole, NULL, false, random, error));
     return stack;
 }
 

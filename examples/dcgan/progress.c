@@ -11,22 +11,22 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-void progress_start(struct progress *progress, int64_t steps)
+void progress_start(struct progress *progress, int64_t step, int64_t steps)
 {
     double start = now();
-    *progress = (struct progress){ .steps = steps, .start = start, .last = start, .terminal = isatty(STDOUT_FILENO) };
+    *progress = (struct progress){ .first = step, .steps = steps, .start = start, .last = start, .terminal = isatty(STDOUT_FILENO) };
 }
 
 double progress_rate(const struct progress *progress, int64_t step, int batch)
 {
     double seconds = now() - progress->start;
-    return seconds > 0 ? (double)step * batch / seconds : 0;
+    return seconds > 0 ? (double)(step - progress->first) * batch / seconds : 0;
 }
 
 void progress_show(struct progress *progress, int64_t step, int batch, const struct dcgan_report *report)
 {
     double time = now();
-    if (time - progress->last < (progress->terminal ? 0.1 : 10) && step < progress->steps && step > 1)
+    if (time - progress->last < (progress->terminal ? 0.1 : 10) && step < progress->steps && step > progress->first + 1)
         return;
     progress->last = time;
     progress->shown = step;

@@ -1,14 +1,14 @@
-/* The training loop: data in, steps, and everything a person wants to look at afterwards. */
+/* dcgan train: data in, steps, and everything a person wants to look at afterwards. */
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "dcgan.h"
 
-enum { GRID = 64, COLUMNS = 8, WEIGHTS = 0, NOISE = 1, ORDER = 2, FIXED = 3, MIX = 4 }; /* the last five: streams of random numbers */
+enum { GRID = 64, COLUMNS = 8, WEIGHTS = 0, NOISE = 1, FIXED = 3, MIX = 4 }; /* the last four: streams of random numbers */
 
 static volatile sig_atomic_t interrupted;
 
@@ -17,169 +17,165 @@ static void interrupt(int signal)
     interrupted = signal;
 }
 
-/* The real pictures: letters drawn as they are needed, or a folder held in memory. */
-struct data {
-    struct glyphs *glyphs;
-    ct_tensor *folder;
-    int64_t *order, position;
-    ct_random random;
+struct run {
+    const struct train_options *options;
+    const struct dcgan_loss *loss;
+    struct dcgan gan;
+    struct data *data;
+    struct dcgan_state state;
+    ct_tensor *fixed; /* the noise of the sample grids */
+    struct log *log;
+    ct_rotation rotation;
+    double lr;
+    int lock;
 };
-
-static ct_status data_open(struct data *data, const struct train_options *options, ct_error *error)
-{
-    *data = (struct data){ .random = { .seed = options->seed, .stream = ORDER } };
-    if (strcmp(options->data, "glyphs") == 0) {
-        data->glyphs = glyphs_open(options->fonts, options->characters, error);
-        if (data->glyphs == NULL)
-            return CT_IO_ERROR;
-        printf("data: %zu characters of %d fonts under %s\n", strlen(options->characters), glyphs_fonts(data->glyphs),
-               options->fonts);
-        return CT_OK;
-    }
-    int64_t skipped;
-    data->folder = ct_image_folder(options->data, options->shape.channels, options->shape.size, 0, &skipped, error);
-    if (data->folder == NULL)
-        return CT_IO_ERROR;
-    int64_t count = ct_tensor_size(data->folder, 0);
-    printf("data: %lld pictures of %s", (long long)count, options->data);
-    printf(skipped > 0 ? "; %lld could not be read\n" : "\n", (long long)skipped);
-    data->order = malloc((size_t)count * sizeof *data->order);
-    data->position = count;
-    return data->order != NULL ? CT_OK : ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld pictures", (long long)count);
-}
-
-static void data_close(struct data *data)
-{
-    glyphs_close(data->glyphs);
-    ct_tensor_release(data->folder);
-    free(data->order);
-}
-
-/* batch ← the next pictures: every one of a folder once an epoch, in a new order each. */
-static void data_next(struct data *data, ct_tensor *batch, uint64_t seed, int64_t drawn)
-{
-    if (data->glyphs != NULL) {
-        glyphs_draw(data->glyphs, batch, seed, (uint32_t)drawn);
-        return;
-    }
-    int64_t count = ct_tensor_size(data->folder, 0), plane = ct_tensor_count(data->folder) / count;
-    const float *from = ct_tensor_data(data->folder);
-    float *to = ct_tensor_data_mutable(batch);
-    for (int64_t i = 0; i < ct_tensor_size(batch, 0); i++) {
-        if (data->position == count) {
-            ct_permutation(data->order, count, &data->random);
-            data->position = 0;
-        }
-        memcpy(to + i * plane, from + data->order[data->position++] * plane, (size_t)plane * sizeof *to);
-    }
-}
 
 /* ---- what a run writes ---- */
 
-struct run {
-    const struct train_options *options;
-    struct dcgan gan;
-    struct data data;
-    ct_random noise, mix;
-    int64_t drawn; /* batches of real pictures so far */
-    ct_tensor *fixed;
-    FILE *log;
-    struct dcgan_report *report; /* of every step so far */
-    int zoom;
-};
-
-static char *file_in(const struct run *run, const char *name, char path[4096])
+static char *file_in(const struct run *run, const char *name, char path[4200])
 {
-    snprintf(path, 4096, "%s/%s", run->options->out, name);
+    snprintf(path, 4200, "%.4000s/%s", run->options->out, name);
     return path;
 }
 
-static ct_status write_samples(struct run *run, int64_t step, ct_error *error)
+static ct_status write_samples(struct run *run, ct_error *error)
 {
-    char path[4096], name[64];
+    char path[4200], name[64];
     ct_tensor *images = dcgan_sample(run->gan.generator, run->gan.tape, run->fixed, error);
     if (images == NULL)
         return error->status;
-    snprintf(name, sizeof name, "samples-%06lld.png", (long long)step);
-    ct_status status = picture_grid(file_in(run, name, path), images, COLUMNS, run->zoom, error);
+    snprintf(name, sizeof name, "samples-%06lld.png", (long long)run->state.step);
+    ct_status status = picture_grid(file_in(run, name, path), images, COLUMNS, picture_zoom(run->gan.shape.size), error);
     ct_tensor_release(images);
     return status;
 }
 
-static ct_status write_all(struct run *run, int64_t step, ct_error *error)
+/* The logs first: a checkpoint promises the rows up to it. */
+static ct_status write_checkpoint(struct run *run, ct_error *error)
 {
-    char path[4096];
-    ct_status status = write_samples(run, step, error);
+    char path[4200];
+    ct_status status = log_sync(run->log, error);
     if (status == CT_OK)
-        status = dcgan_save(run->gan.generator, file_in(run, "generator.safetensors", path), error);
+        status = ct_rotation_path(&run->rotation, run->state.step, path, sizeof path, error);
     if (status == CT_OK)
-        status = dcgan_save(run->gan.discriminator, file_in(run, "discriminator.safetensors", path), error);
+        status = dcgan_checkpoint_save(&run->gan, &run->state, path, error);
     if (status == CT_OK)
-        status = picture_losses(file_in(run, "losses.png", path), run->report, step, error);
-    if (status == CT_OK && (fflush(run->log) != 0 || ferror(run->log)))
-        status = ct_error_set(error, CT_IO_ERROR, "cannot write %s: %s", file_in(run, "log.csv", path), strerror(errno));
+        status = ct_rotate(&run->rotation, run->state.step, error);
     return status;
 }
 
-static ct_status make_folder(const char *path, ct_error *error)
+static ct_status write_networks(struct run *run, ct_error *error)
 {
-    char part[4096];
-    if (strlen(path) >= sizeof part - 64)
-        return ct_error_set(error, CT_BAD_ARGUMENT, "the path of the output folder is too long");
-    for (size_t i = 1; i <= strlen(path); i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        snprintf(part, sizeof part, "%.*s", (int)i, path);
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return ct_error_set(error, CT_IO_ERROR, "cannot make the folder %s: %s", part, strerror(errno));
-    }
+    char path[4200];
+    ct_status status = dcgan_save(run->gan.generator, file_in(run, "generator.safetensors", path), error);
+    return status != CT_OK ? status : dcgan_save(run->gan.discriminator, file_in(run, "discriminator.safetensors", path), error);
+}
+
+static ct_status write_settings(struct run *run, ct_error *error)
+{
+    char path[4200];
+    struct train_options effective = *run->options; /* what the loss decided is written too */
+    effective.lr = run->lr;
+    effective.beta1 = isnan(effective.beta1) ? run->loss->beta1 : effective.beta1;
+    char *text = command_json(&verb_train, &effective);
+    if (text == NULL)
+        return ct_error_set(error, CT_NO_MEMORY, "out of memory for settings.json");
+    ct_status status = ct_file_write(file_in(run, "settings.json", path), text, strlen(text), error);
+    free(text);
+    return status;
+}
+
+/* ---- checks that save hours ---- */
+
+static ct_status check(const struct run *run, ct_error *error)
+{
+    const struct train_options *options = run->options;
+    int64_t pictures = data_count(run->data);
+    if (strcmp(options->schedule, "constant") != 0 && strcmp(options->schedule, "cosine") != 0)
+        return ct_error_set(error, CT_BAD_ARGUMENT, "--schedule %.80s: needs constant or cosine", options->schedule);
+    if (pictures > 0 && pictures < options->batch)
+        return ct_error_set(error, CT_BAD_ARGUMENT, "%s holds %lld pictures, fewer than one batch of %lld; make --batch smaller",
+                            options->data.source, (long long)pictures, (long long)options->batch);
+    if (pictures > 0 && pictures < 1000)
+        printf("note: a discriminator learns %lld pictures by heart; a thousand and more are better\n", (long long)pictures);
+    if (options->kernel % 2 != 0)
+        printf("note: --kernel %lld is not a multiple of the stride, 2: neighbouring pixels are sums of different numbers of terms,\n"
+               "      which shows as a checkerboard; 4 or 6 do not\n", (long long)options->kernel);
     return CT_OK;
 }
 
 /* ---- the run ---- */
 
+static ct_status resume(struct run *run, ct_error *error)
+{
+    char path[4200];
+    file_in(run, "checkpoint-latest.safetensors", path);
+    if (access(path, F_OK) != 0) {
+        printf("no checkpoint in %s yet: from the beginning\n", run->options->out);
+        return CT_OK;
+    }
+    ct_status status = dcgan_checkpoint_load(&run->gan, &run->state, path, error);
+    if (status == CT_OK && run->state.step > run->options->steps)
+        return ct_error_set(error, CT_BAD_ARGUMENT, "%s has done %lld steps already; --steps %lld is less", run->options->out,
+                            (long long)run->state.step, (long long)run->options->steps);
+    if (status == CT_OK)
+        printf("resuming after step %lld\n", (long long)run->state.step);
+    return status;
+}
+
 static ct_status run_open(struct run *run, ct_error *error)
 {
     const struct train_options *options = run->options;
-    const struct dcgan_shape *shape = &options->shape;
-    ct_random weights = { .seed = options->seed, .stream = WEIGHTS }, fixed = { .seed = options->seed, .stream = FIXED };
-    char path[4096];
-    ct_status status =
-        dcgan_open(&run->gan, options->loss, shape, options->batch, options->lr, options->beta1, &weights, error);
-    if (status == CT_OK)
-        status = make_folder(options->out, error);
-    if (status == CT_OK)
-        status = data_open(&run->data, options, error);
+    const bool glyphs = strcmp(options->data.source, "glyphs") == 0;
+    const struct dcgan_shape shape = { CT_F32, (int)options->data.size, glyphs ? 1 : (int)options->data.channels, (int)options->nz,
+                                       (int)options->ngf, (int)options->ndf, (int)options->kernel };
+    const uint64_t seed = (uint64_t)options->data.seed;
+    ct_random weights = { .seed = seed, .stream = WEIGHTS }, fixed = { .seed = seed, .stream = FIXED };
+    char path[4200];
+    run->loss = dcgan_loss_named(options->loss);
+    if (run->loss == NULL)
+        return ct_error_set(error, CT_BAD_ARGUMENT, "--loss %.80s: needs gan or wgan-gp", options->loss);
+    run->lr = isnan(options->lr) ? run->loss->lr : options->lr;
+    ct_status status = dcgan_open(&run->gan, run->loss, &shape, (int)options->batch, run->lr, isnan(options->beta1) ? -1 : options->beta1,
+                                  &weights, error);
     if (status != CT_OK)
         return status;
-
-    run->noise = (ct_random){ .seed = options->seed, .stream = NOISE };
-    run->mix = (ct_random){ .seed = options->seed, .stream = MIX };
-    run->fixed = ct_tensor_zeros(CT_F32, CT_SHAPE(GRID, shape->nz, 1, 1));
-    run->report = calloc((size_t)options->steps, sizeof *run->report);
-    run->zoom = shape->size <= 32 ? 3 : shape->size == 64 ? 2 : 1;
-    if (run->fixed == NULL || run->report == NULL)
-        return ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld steps of %d images", (long long)options->steps,
-                            options->batch);
+    run->data = data_open(&options->data, error);
+    if (run->data == NULL)
+        return CT_IO_ERROR;
+    printf("data: %s\n", data_description(run->data));
+    run->fixed = ct_tensor_zeros(CT_F32, CT_SHAPE(GRID, shape.nz, 1, 1));
+    if (run->fixed == NULL)
+        return ct_error_set(error, CT_NO_MEMORY, "out of memory for noise");
     ct_normal(run->fixed, 0, 1, &fixed);
+    run->state = (struct dcgan_state){ .noise = { .seed = seed, .stream = NOISE }, .mix = { .seed = seed, .stream = MIX } };
+    run->rotation = (ct_rotation){ options->out, "checkpoint-", ".safetensors", (int)options->keep };
 
-    run->log = fopen(file_in(run, "log.csv", path), "w");
-    if (run->log == NULL)
-        return ct_error_set(error, CT_IO_ERROR, "cannot create %s: %s", path, strerror(errno));
-    fprintf(run->log, "step,d_loss,g_loss,d_real,d_fake,d_fake_after,images_per_second\n");
-
-    data_next(&run->data, run->gan.real, options->seed, 0);
-    return picture_grid(file_in(run, "real.png", path), run->gan.real, COLUMNS, run->zoom, error);
+    status = check(run, error);
+    if (status == CT_OK)
+        status = folder_open(options->out, &run->lock, error);
+    if (status == CT_OK)
+        status = options->resume != NULL ? resume(run, error) : folder_clear(options->out, options->overwrite, error);
+    if (status == CT_OK)
+        status = write_settings(run, error);
+    if (status == CT_OK && (run->log = log_open(options->out, run->state.step, error)) == NULL)
+        status = CT_IO_ERROR;
+    if (status == CT_OK) {
+        data_batch(run->data, run->gan.real, 0);
+        status = picture_grid(file_in(run, "real.png", path), run->gan.real, COLUMNS, picture_zoom(shape.size), error);
+    }
+    return status;
 }
 
 static ct_status run_close(struct run *run, ct_status status, ct_error *error)
 {
-    if (run->log != NULL && fclose(run->log) != 0 && status == CT_OK)
-        status = ct_error_set(error, CT_IO_ERROR, "cannot write the log: %s", strerror(errno));
-    data_close(&run->data);
+    ct_error late;
+    if (log_close(run->log, &late) != CT_OK && status == CT_OK)
+        status = ct_error_set(error, late.status, "%s", late.message);
+    data_close(run->data);
     dcgan_close(&run->gan);
     ct_tensor_release(run->fixed);
-    free(run->report);
+    folder_close(run->lock);
     return status;
 }
 
@@ -188,42 +184,63 @@ static ct_status draw(void *context, ct_tensor *real, ct_tensor *noise, ct_tenso
     (void)error;
     struct run *run = context;
     if (real != NULL)
-        data_next(&run->data, real, run->options->seed, run->drawn++);
+        data_batch(run->data, real, run->state.drawn++);
     if (noise != NULL)
-        ct_normal(noise, 0, 1, &run->noise);
+        ct_normal(noise, 0, 1, &run->state.noise);
     if (mix != NULL)
-        ct_uniform(mix, 0, 1, &run->mix);
+        ct_uniform(mix, 0, 1, &run->state.mix);
     return CT_OK;
+}
+
+static ct_status one_step(struct run *run, struct progress *progress, ct_error *error)
+{
+    const struct train_options *options = run->options;
+    const int batch = (int)options->batch;
+    struct dcgan_report report = { 0 };
+    if (strcmp(options->schedule, "cosine") == 0) {
+        double lr = ct_schedule_cosine(run->lr, run->state.step, options->steps, 0);
+        ct_optimizer_set_lr(run->gan.generator_optimizer, lr);
+        ct_optimizer_set_lr(run->gan.discriminator_optimizer, lr);
+    }
+    ct_status status = dcgan_step(&run->gan, draw, run, &report, error);
+    if (status != CT_OK)
+        return status;
+    const long long step = ++run->state.step;
+    log_step(run->log, step, &report, progress_rate(progress, step, batch));
+    progress_show(progress, step, batch, &report);
+    if (!isfinite(report.d_loss) || !isfinite(report.g_loss))
+        return ct_error_set(error, CT_NOT_FINITE, "the losses of step %lld are not finite; try a smaller --lr", step);
+    if (step % options->every == 0 || step == options->steps)
+        status = write_samples(run, error);
+    if (status == CT_OK && (step % options->save_every == 0 || step == options->steps))
+        status = write_checkpoint(run, error);
+    return status;
 }
 
 static ct_status run_steps(struct run *run, ct_error *error)
 {
     const struct train_options *options = run->options;
+    const int64_t begun = run->state.step;
     struct progress progress;
     ct_status status = CT_OK;
-    int64_t step = 0;
-    progress_start(&progress, options->steps);
-    while (step < options->steps && !interrupted && status == CT_OK) {
-        struct dcgan_report *report = &run->report[step];
-        status = dcgan_step(&run->gan, draw, run, report, error);
-        if (status != CT_OK)
-            break;
-        step++;
-        fprintf(run->log, "%lld,%.6g,%.6g,%.6g,%.6g,%.6g,%.1f\n", (long long)step, report->d_loss, report->g_loss, report->d_real,
-                report->d_fake, report->d_fake_after, progress_rate(&progress, step, options->batch));
-        progress_show(&progress, step, options->batch, report);
-        if (!isfinite(report->d_loss) || !isfinite(report->g_loss))
-            status = ct_error_set(error, CT_NOT_FINITE, "the losses of step %lld are not finite; try a smaller --lr", (long long)step);
-        else if (step % options->sample_every == 0 && step < options->steps)
-            status = write_samples(run, step, error);
-    }
+    progress_start(&progress, begun, options->steps);
+    while (run->state.step < options->steps && !interrupted && status == CT_OK)
+        status = one_step(run, &progress, error);
     progress_end(&progress);
+
+    const long long step = run->state.step;
+    if (status == CT_OK && step < options->steps && step > begun)
+        status = write_checkpoint(run, error);
     if (status == CT_OK)
-        status = write_all(run, step, error);
-    if (status == CT_OK)
-        printf("%s %lld steps. Look at %s/samples-%06lld.png; draw more with\n  dcgan sample --model %s/generator.safetensors\n",
-               interrupted ? "stopped after" : "done:", (long long)step, options->out, (long long)step, options->out);
-    return status;
+        status = write_networks(run, error);
+    if (status != CT_OK)
+        return status;
+    if (step < options->steps)
+        printf("stopped after %lld of %lld steps; go on with\n  dcgan train --resume %s\n", step, (long long)options->steps, options->out);
+    else
+        printf("done: %lld steps. Look at %s/samples-%06lld.png; draw more with\n  dcgan sample --model %s/generator.safetensors\n", step,
+               options->out, step, options->out);
+    return CT_OK;
 }
 
 ct_status train(const struct train_options *options, ct_error *error)
@@ -232,9 +249,60 @@ ct_status train(const struct train_options *options, ct_error *error)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 
-    struct run run = { .options = options };
+    struct run run = { .options = options, .lock = -1 };
     ct_status status = run_open(&run, error);
     if (status == CT_OK)
         status = run_steps(&run, error);
     return run_close(&run, status, error);
 }
+
+/* ---- the verb ---- */
+
+static const struct setting settings[] = {
+    DATA_SETTINGS(struct train_options),
+    TEXT(struct train_options, loss, "loss", "gan|wgan-gp", "gan", "PyTorch's DCGAN example, or Wasserstein with a gradient penalty"),
+    WHOLE(struct train_options, steps, "steps", "2000", 1, 1e8, "training steps, counted from the beginning"),
+    WHOLE(struct train_options, batch, "batch", "64", 2, 65536, "pictures a step"),
+    REAL(struct train_options, lr, "lr", NULL, 0, 1, "Adam's learning rate (gan 0.0002, wgan-gp 0.0001)"),
+    REAL(struct train_options, beta1, "beta1", NULL, 0, 1, "Adam's first decay (gan 0.5, wgan-gp 0)"),
+    TEXT(struct train_options, schedule, "schedule", "constant|cosine", "constant", "of the learning rate; cosine ends at 0"),
+    WHOLE(struct train_options, ngf, "ngf", "32", 1, 4096, "width of the generator; PyTorch's is 64"),
+    WHOLE(struct train_options, ndf, "ndf", "32", 1, 4096, "width of the discriminator; PyTorch's is 64"),
+    WHOLE(struct train_options, nz, "nz", "100", 1, 65536, "numbers of noise behind a picture"),
+    WHOLE(struct train_options, kernel, "kernel", "4", 2, 15, "side of the kernels that double and halve"),
+    WHOLE(struct train_options, every, "every", "200", 1, 1e8, "steps between sample pictures"),
+    WHOLE(struct train_options, save_every, "save-every", "200", 1, 1e8, "steps between checkpoints"),
+    WHOLE(struct train_options, keep, "keep", "3", 1, 1e6, "checkpoints that stay"),
+    { .name = "out", .argument = "FOLDER", .help = "gets pictures, logs, settings, networks and checkpoints",
+      .offset = offsetof(struct train_options, out), .value = "out/dcgan", .passing = true },
+    { .name = "overwrite", .help = "remove the run that is in --out", .kind = SETTING_FLAG,
+      .offset = offsetof(struct train_options, overwrite), .passing = true },
+    { .name = "resume", .argument = "FOLDER", .help = "go on with the run in that folder, with its settings.json",
+      .offset = offsetof(struct train_options, resume), .passing = true },
+    { .name = "quiet", .help = "print nothing but errors", .kind = SETTING_FLAG, .offset = offsetof(struct train_options, quiet),
+      .passing = true },
+};
+
+static ct_status run(const void *given, ct_error *error)
+{
+    struct train_options options = *(const struct train_options *)given;
+    if (options.resume != NULL)
+        options.out = options.resume;
+    if (options.quiet && freopen("/dev/null", "w", stdout) == NULL)
+        return ct_error_set(error, CT_IO_ERROR, "cannot open /dev/null: %s", strerror(errno));
+    return train(&options, error);
+}
+
+const struct verb verb_train = {
+    "train", "learn from pictures",
+    "Ctrl-C, or SIGTERM, saves and stops; --resume goes on, to the byte as if nothing had happened. If the generator draws one\n"
+    "picture again and again, try another seed, a smaller --lr or --loss wgan-gp; if D(x) is 1 and D(G(z)) 0 for long, the\n"
+    "discriminator has won: make it narrower (--ndf).\n\n"
+    "Examples\n"
+    "  dcgan train --characters ABC --steps 1000 --out out/abc\n"
+    "  dcgan train --data photos --channels 3 --size 64 --ngf 64 --ndf 64 --steps 50000 --out out/photos\n"
+    "  dcgan train --resume out/photos\n"
+    "  dcgan train --resume out/photos --steps 100000\n"
+    "  dcgan train --config out/abc/settings.json --loss wgan-gp --out out/abc-wgan\n",
+    SETTINGS_OF(settings), sizeof(struct train_options), run
+};

@@ -7,6 +7,9 @@
 
 #include <cotangent/tensor.h>
 
+/* path ← size bytes: whole, or as it was. CT_IO_ERROR when the system refuses. */
+CT_API ct_status ct_file_write(const char *path, const void *data, size_t size, ct_error *error);
+
 /* ---- safetensors -------------------------------------------------------------------- */
 
 /* Writes count tensors as F32 or F64 under names that are not empty, not "__metadata__", valid UTF-8, all different. */

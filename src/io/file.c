@@ -95,6 +95,13 @@ ct_status ct_file_replace(const char *path, int count, const struct ct_piece pie
     return status;
 }
 
+ct_status ct_file_write(const char *path, const void *data, size_t size, ct_error *error)
+{
+    if (path == NULL || (data == NULL && size > 0))
+        return ct_error_set(error, CT_BAD_ARGUMENT, "file_write: the path or the data are NULL");
+    return ct_file_replace(path, 1, &(struct ct_piece){ data, size }, error);
+}
+
 ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size, ct_error *error)
 {
     /* A named pipe must not block the open. */

@@ -1,0 +1,101 @@
+/* The logs: a line a step. Rows that a stopped run wrote after its last checkpoint are cut off when it goes on. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dcgan.h"
+
+struct log {
+    FILE *csv, *json;
+};
+
+#define AS_HEADER(name) "," #name
+#define AS_VALUE(name) fprintf(log->csv, ",%.9g", report->name);
+#define AS_JSON(name) fprintf(log->json, ", \"" #name "\": %.9g", report->name);
+
+/* Where the line after the one of `step` begins: lines hold their step as their first number, a heading none. */
+static long end_of_step(FILE *file, int64_t step)
+{
+    char *line = NULL;
+    size_t room = 0;
+    long end = 0;
+    for (ssize_t length; (length = getline(&line, &room, file)) > 0 && line[length - 1] == '\n'; end += length)
+        if (strtoll(line + strcspn(line, "0123456789"), NULL, 10) > step)
+            break;
+    free(line);
+    return end;
+}
+
+static FILE *open_after(const char *folder, const char *name, int64_t step, ct_error *error)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%.4000s/%s", folder, name);
+    FILE *file = fopen(path, step > 0 ? "r+" : "w");
+    if (file == NULL && errno == ENOENT)
+        file = fopen(path, "w");
+    if (file != NULL && step > 0) {
+        long end = end_of_step(file, step);
+        if (ftruncate(fileno(file), end) != 0 || fseek(file, end, SEEK_SET) != 0) {
+            fclose(file);
+            file = NULL;
+        }
+    }
+    if (file == NULL)
+        ct_error_set(error, CT_IO_ERROR, "cannot write %.300s: %s", path, strerror(errno));
+    return file;
+}
+
+struct log *log_open(const char *folder, int64_t step, ct_error *error)
+{
+    struct log *log = calloc(1, sizeof *log);
+    if (log == NULL) {
+        ct_error_set(error, CT_NO_MEMORY, "out of memory for the logs");
+        return NULL;
+    }
+    log->csv = open_after(folder, "log.csv", step, error);
+    log->json = log->csv != NULL ? open_after(folder, "log.jsonl", step, error) : NULL;
+    if (log->json == NULL) {
+        log_close(log, NULL);
+        return NULL;
+    }
+    if (ftell(log->csv) == 0)
+        fputs("step" REPORT_FIELDS(AS_HEADER) "\n", log->csv);
+    return log;
+}
+
+void log_step(struct log *log, int64_t step, const struct dcgan_report *report, double images_per_second)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    fprintf(log->csv, "%lld", (long long)step);
+    REPORT_FIELDS(AS_VALUE)
+    fputs("\n", log->csv);
+    fprintf(log->json, "{\"step\": %lld", (long long)step);
+    REPORT_FIELDS(AS_JSON)
+    fprintf(log->json, ", \"time\": %.3f, \"images_per_second\": %.1f}\n", (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
+            images_per_second);
+}
+
+static bool sync_one(FILE *file)
+{
+    return fflush(file) == 0 && !ferror(file) && (fsync(fileno(file)) == 0 || errno == EINVAL || errno == EROFS);
+}
+
+ct_status log_sync(struct log *log, ct_error *error)
+{
+    return sync_one(log->csv) && sync_one(log->json) ? CT_OK
+                                                     : ct_error_set(error, CT_IO_ERROR, "cannot write the logs: %s", strerror(errno));
+}
+
+ct_status log_close(struct log *log, ct_error *error)
+{
+    bool good = true;
+    if (log != NULL) {
+        good = log->csv == NULL || fclose(log->csv) == 0;
+        good = (log->json == NULL || fclose(log->json) == 0) && good;
+        free(log);
+    }
+    return good ? CT_OK : ct_error_set(error, CT_IO_ERROR, "cannot write the logs: %s", strerror(errno));
+}
