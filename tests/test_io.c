@@ -1,5 +1,6 @@
 /* Files: what is written comes back bit for bit; what breaks its format is refused; nothing is left half-written. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -195,6 +196,25 @@ Test(io, png_round_trip)
     cr_expect_null(ct_image_read("missing.png", 1, NULL));
     cr_expect_null(ct_image_read(".", 1, NULL));
     cr_expect_null(ct_image_parse("GIF89a and the like", 19, 1, &error));
+}
+
+/* Noise, gradients and flat areas: each byte through Paeth's filter and back, by stb_image's decoder. */
+Test(io, png_colours_round_trip)
+{
+    enum { WIDTH = 61, HEIGHT = 37 };
+    uint8_t pixels[HEIGHT][WIDTH][3];
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++)
+            for (int c = 0; c < 3; c++)
+                pixels[y][x][c] = (uint8_t)(y < 9 ? 200 : y < 20 ? 4 * x + c * y : (x * 7919 + y * 104729 + c * 31) >> 3);
+    cr_assert_eq(ct_png_write("a.png", WIDTH, HEIGHT, 3, &pixels[0][0][0], NULL), CT_OK);
+    ct_tensor *image = ct_image_read("a.png", 3, NULL);
+    cr_assert(ct_shape_equal(ct_tensor_shape(image), CT_SHAPE(3, HEIGHT, WIDTH)));
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++)
+            for (int c = 0; c < 3; c++)
+                cr_assert((int)lround((ct_tensor_at(image, (c * HEIGHT + y) * WIDTH + x) + 1) * 127.5) == pixels[y][x][c]);
+    ct_tensor_release(image);
 }
 
 Test(io, square_is_the_mean_of_areas_at_the_centre)

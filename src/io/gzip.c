@@ -5,8 +5,6 @@
 
 #include "internal.h"
 
-bool ct_is_gzip(const void *bytes, size_t size) { return size >= 2 && memcmp(bytes, "\x1f\x8b", 2) == 0; }
-
 static void *allocate(void *unused, unsigned count, unsigned size)
 {
     (void)unused;
@@ -19,6 +17,10 @@ static void give_back(void *unused, void *memory)
     (void)unused;
     ct_heap_free(memory);
 }
+
+void ct_zlib_memory(z_stream *stream) { *stream = (z_stream){ .zalloc = allocate, .zfree = give_back }; }
+
+bool ct_is_gzip(const void *bytes, size_t size) { return size >= 2 && memcmp(bytes, "\x1f\x8b", 2) == 0; }
 
 /* What was written so far, in a block that doubles; a byte more than limit shows that there is more. */
 struct output {
@@ -77,7 +79,8 @@ static ct_status inflate_members(z_stream *stream, const char *path, const uint8
 
 ct_status ct_inflate(const char *path, const void *bytes, size_t size, size_t limit, void **data, size_t *result, ct_error *error)
 {
-    z_stream stream = { .zalloc = allocate, .zfree = give_back };
+    z_stream stream;
+    ct_zlib_memory(&stream);
     if (inflateInit2(&stream, 15 + 16) != Z_OK) /* the largest window, gzip's wrapper */
         return ct_error_set(error, CT_NO_MEMORY, "gzip: out of memory for %s", path);
     struct output output = { NULL, 0, 0 };

@@ -26,6 +26,10 @@ ct_status ct_file_read_inflated(const char *path, size_t limit, void **data, siz
 bool ct_is_gzip(const void *bytes, size_t size);
 ct_status ct_inflate(const char *path, const void *bytes, size_t size, size_t limit, void **data, size_t *result, ct_error *error);
 
+/* An empty stream of zlib's that takes its memory from the library's allocator. */
+struct z_stream_s;
+void ct_zlib_memory(struct z_stream_s *stream);
+
 /* malloc, realloc and free on the library's allocator, within a budget of the thread. */
 void *ct_heap_allocate(size_t size);
 void *ct_heap_resize(void *memory, size_t size);

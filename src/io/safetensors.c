@@ -160,7 +160,9 @@ ct_safetensors *ct_safetensors_parse(const void *bytes, size_t size, ct_error *e
     json_error_t reason;
     json_t *header = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &reason);
     if (!json_is_object(header)) {
-        ct_error_set(error, CT_BAD_FORMAT, "safetensors: the header is not a JSON object: %s", header ? "another type" : reason.text);
+        /* Without memory for its buffers Jansson fails without a word. */
+        const bool exhausted = header == NULL && (reason.text[0] == '\0' || json_error_code(&reason) == json_error_out_of_memory);
+        ct_error_set(error, exhausted ? CT_NO_MEMORY : CT_BAD_FORMAT, "safetensors: the header is not a JSON object: %s", header ? "another type" : reason.text);
         json_decref(header);
         return NULL;
     }

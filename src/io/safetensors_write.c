@@ -21,21 +21,31 @@ static int by_size_and_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-/* Adds __metadata__, in the order given; false when memory is out, a text is not UTF-8 or a key comes twice. */
+/* Texts are UTF-8, which JSON demands. */
+static ct_status check_text(const char *text, ct_error *error)
+{
+    json_error_t reason;
+    json_t *string = json_pack_ex(&reason, 0, "s", text);
+    json_decref(string);
+    if (string != NULL)
+        return CT_OK;
+    if (json_error_code(&reason) == json_error_invalid_utf8)
+        return ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: a name or a text of the metadata is not UTF-8");
+    return ct_error_set(error, CT_NO_MEMORY, "safetensors: out of memory for the header");
+}
+
+/* Adds __metadata__, in the order given. */
 static bool add_metadata(json_t *header, int pairs, const char *const metadata[])
 {
-    if (pairs == 0)
-        return true;
-    json_t *object = json_object();
-    bool good = json_object_set_new(header, "__metadata__", object) == 0;
+    json_t *object = pairs == 0 ? NULL : json_object();
+    bool good = pairs == 0 || json_object_set_new(header, "__metadata__", object) == 0;
     for (int i = 0; i < pairs && good; i++)
-        good = json_object_get(object, metadata[2 * i]) == NULL &&
-               json_object_set_new(object, metadata[2 * i], json_string(metadata[2 * i + 1])) == 0;
+        good = json_object_set_new(object, metadata[2 * i], json_string(metadata[2 * i + 1])) == 0;
     return good;
 }
 
-/* The JSON header; NULL when memory is out or a text is not UTF-8. */
-static char *header_text(int count, const struct item item[], int pairs, const char *const metadata[])
+/* The JSON header; NULL when memory is out. */
+static json_t *header_new(int count, const struct item item[], int pairs, const char *const metadata[])
 {
     json_t *header = json_object();
     size_t begin = 0;
@@ -51,29 +61,29 @@ static char *header_text(int count, const struct item item[], int pairs, const c
             good &= json_array_append_new(shape, json_integer(extents.extent[axis])) == 0;
         json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", ct_tensor_dtype(item[i].tensor) == CT_F64 ? "F64" : "F32",
                                   "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)(begin + item[i].bytes));
-        if (!good || entry == NULL || json_object_set_new(header, item[i].name, entry) != 0) {
+        if (json_object_set_new(header, item[i].name, entry) != 0 || !good) {
             json_decref(header);
             return NULL;
         }
         begin += item[i].bytes;
     }
-    char *text = json_dumps(header, JSON_COMPACT);
-    json_decref(header);
-    return text;
+    return header;
 }
 
 static ct_status write_items(const char *path, int count, const struct item item[], int pairs, const char *const metadata[],
                              ct_error *error)
 {
     static const char spaces[8] = "        ";
-    char *text = header_text(count, item, pairs, metadata);
+    json_t *header = header_new(count, item, pairs, metadata);
+    size_t length = json_dumpb(header, NULL, 0, JSON_COMPACT); /* 0 when memory is out */
+    char *text = length > 0 ? ct_allocate(length) : NULL;
     size_t pieces_size = ((size_t)count + 3) * sizeof(struct ct_piece);
     struct ct_piece *piece = ct_allocate(pieces_size);
     ct_status status;
-    if (text == NULL || piece == NULL) {
-        status = ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: out of memory, a text that is not UTF-8, or a metadata key twice");
+    if (text == NULL || piece == NULL || json_dumpb(header, text, length, JSON_COMPACT) != length) {
+        status = ct_error_set(error, CT_NO_MEMORY, "safetensors: out of memory for the header of %s", path);
     } else {
-        size_t length = strlen(text), padding = (8 - length % 8) % 8;
+        size_t padding = (8 - length % 8) % 8;
         uint64_t whole = length + padding;
         piece[0] = (struct ct_piece){ &whole, sizeof whole };
         piece[1] = (struct ct_piece){ text, length };
@@ -83,7 +93,8 @@ static ct_status write_items(const char *path, int count, const struct item item
         status = ct_file_replace(path, count + 3, piece, error);
     }
     ct_release(piece, pieces_size);
-    free(text);
+    ct_release(text, length);
+    json_decref(header);
     return status;
 }
 
@@ -98,20 +109,29 @@ ct_status ct_safetensors_write_with(const char *path, int count, const char *con
     if (path == NULL || count < 0 || (count > 0 && (names == NULL || tensors == NULL)) || pairs < 0 ||
         (pairs > 0 && metadata == NULL))
         return ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: NULL, or counts of %d tensors and %d pairs", count, pairs);
-    for (int i = 0; i < 2 * pairs; i++)
+    ct_status status = CT_OK;
+    for (int i = 0; i < 2 * pairs && status == CT_OK; i++) {
         if (metadata[i] == NULL)
             return ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: pair %d of the metadata has a NULL", i / 2);
+        for (int j = i % 2; j < i; j += 2)
+            if (i % 2 == 0 && strcmp(metadata[i], metadata[j]) == 0)
+                return ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: two texts of the metadata under \"%.80s\"", metadata[i]);
+        status = check_text(metadata[i], error);
+    }
+    if (status != CT_OK)
+        return status;
     size_t size = ((size_t)count + 1) * sizeof(struct item);
     struct item *item = ct_allocate(size);
     if (item == NULL)
         return ct_error_set(error, CT_NO_MEMORY, "safetensors: out of memory for %d names", count);
-    ct_status status = CT_OK;
     for (int i = 0; i < count && status == CT_OK; i++) {
         if (names[i] == NULL || names[i][0] == '\0' || strcmp(names[i], "__metadata__") == 0 || tensors[i] == NULL)
             status = ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: tensor %d is NULL or has no name of its own", i);
         else
             item[i] = (struct item){ names[i], tensors[i],
                                      (size_t)ct_tensor_count(tensors[i]) * ct_dtype_size(ct_tensor_dtype(tensors[i])) };
+        if (status == CT_OK)
+            status = check_text(names[i], error);
     }
     if (status == CT_OK)
         qsort(item, (size_t)count, sizeof *item, by_size_and_name);

@@ -1,0 +1,307 @@
+/* Every allocation of whole programs fails in its turn, once and for ever: no crash, nothing lost, and an error, or after a single
+ * failure the very result that it would have been (a tape's pool gives back what it keeps and tries again). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <turbojpeg.h>
+
+#include <cotangent/cotangent.h>
+
+#include "files.h"
+
+/* ---- an allocator that fails on purpose ---- */
+
+static struct {
+    int64_t calls, first, last; /* calls first … last fail */
+    int64_t blocks, bytes;      /* handed out */
+} ledger;
+
+static bool fails(void)
+{
+    const int64_t call = ledger.calls++;
+    return call >= ledger.first && call <= ledger.last;
+}
+
+static void *take(void *context, size_t size)
+{
+    (void)context;
+    void *memory = fails() ? NULL : aligned_alloc(64, (size + 63) / 64 * 64);
+    if (memory != NULL) {
+        memset(memory, 0xa5, size); /* what is read before it is written shows */
+        ledger.blocks++, ledger.bytes += (int64_t)size;
+    }
+    return memory;
+}
+
+static void give(void *context, void *memory, size_t size)
+{
+    (void)context;
+    ledger.blocks--, ledger.bytes -= (int64_t)size;
+    free(memory);
+}
+
+/* Jansson's memory is not the library's, but fails as well; its size is not given back. */
+static void *take_json(size_t size)
+{
+    void *memory = fails() ? NULL : malloc(size);
+    ledger.blocks += memory != NULL;
+    return memory;
+}
+
+static void give_json(void *memory)
+{
+    ledger.blocks -= memory != NULL;
+    free(memory);
+}
+
+struct outcome {
+    ct_status status;
+    double value; /* of a run without failure: the same each time */
+};
+
+typedef struct outcome program(void);
+
+static struct outcome run(program *p, int64_t first, int64_t last)
+{
+    ledger.calls = 0, ledger.first = first, ledger.last = last;
+    return p();
+}
+
+/* Runs the program with its first, second … allocation failing until none is left to fail. */
+static void starve(const char *name, program *p)
+{
+    ct_set_num_threads(1);
+    ct_set_allocator(&(ct_allocator){ take, give, NULL });
+    json_set_alloc_funcs(take_json, give_json);
+    const struct outcome whole = run(p, INT64_MAX, INT64_MAX);
+    const int64_t count = ledger.calls;
+    cr_assert(whole.status == CT_OK && isfinite(whole.value) && ledger.blocks == 0, "%s: %s, %lld blocks left", name,
+              ct_status_string(whole.status), (long long)ledger.blocks);
+    cr_assert(count > 10, "%s: only %lld allocations", name, (long long)count);
+    for (int for_ever = 0; for_ever < 2; for_ever++)
+        for (int64_t i = 0; i < count; i++) {
+            const struct outcome got = run(p, i, for_ever ? INT64_MAX : i);
+            cr_assert(ledger.blocks == 0 && ledger.bytes == 0, "%s, allocation %lld%s: %lld blocks, %lld bytes lost", name, (long long)i,
+                      for_ever ? " and all after" : "", (long long)ledger.blocks, (long long)ledger.bytes);
+            const bool same = got.status == CT_OK && got.value >= whole.value && got.value <= whole.value;
+            cr_assert(got.status == CT_NO_MEMORY || (same && !for_ever), "%s, allocation %lld%s: %s, %.17g where %.17g was due", name,
+                      (long long)i, for_ever ? " and all after" : "", ct_status_string(got.status), got.value, whole.value);
+        }
+    json_set_alloc_funcs(malloc, free);
+    ct_set_allocator(NULL);
+}
+
+/* ---- training: every layer, every loss, every rule, first and second derivatives ---- */
+
+enum { IMAGE, LINE, VOLUME };
+
+/* Views a batch of 4 × 4 pictures as a line or a volume, or back. */
+static ct_tensor *view(ct_tape *tape, ct_tensor *x, void *context)
+{
+    static const ct_shape shapes[] = { [IMAGE] = { 4, { 2, 4, 4, 4 } }, [LINE] = { 3, { 2, 4, 16 } }, [VOLUME] = { 5, { 2, 4, 2, 2, 4 } } };
+    return ct_reshape(tape, x, shapes[*(const int *)context]);
+}
+
+/* What has no layer of its own: pooling, upsampling, padding, dropout, activations; the shape is kept. */
+static ct_tensor *the_rest(ct_tape *tape, ct_tensor *x, void *context)
+{
+    ct_random random = { .seed = 5 };
+    (void)context;
+    ct_tensor *y = ct_dropout(tape, ct_gelu(tape, ct_elu(tape, x, 1)), 0.25, true, &random);
+    ct_tensor *halves[] = { ct_slice(tape, y, 1, 0, 2, 1), ct_flip(tape, ct_slice(tape, y, 1, 2, 4, 1), CT_AXES(2)) };
+    y = ct_concat(tape, 2, halves, 1);
+    y = ct_add(tape, ct_max_pool2d(tape, y, &(ct_pool_options){ .kernel = { 2, 2 } }),
+               ct_avg_pool2d(tape, y, &(ct_pool_options){ .kernel = { 2, 2 } }));
+    y = ct_add(tape, ct_upsample_nearest(tape, y, (int64_t[]){ 4, 4 }), ct_upsample_bilinear(tape, y, (int64_t[]){ 4, 4 }, false));
+    ct_tensor *padded = ct_pad(tape, y, 2, (int64_t[]){ 1, 1 }, CT_REFLECT);
+    y = ct_add(tape, ct_mul(tape, y, ct_softmax(tape, y, -1)), ct_slice(tape, padded, 3, 1, 5, 1));
+    y = ct_maximum(tape, y, ct_scale(tape, ct_softplus(tape, y, 1, 20), 0.5));
+    return ct_sub(tape, ct_transpose(tape, y, 2, 3), ct_mean_axes(tape, y, CT_AXES(1), true));
+}
+
+static ct_module *network(ct_error *error)
+{
+    static int kinds[] = { IMAGE, LINE, VOLUME };
+    static const int64_t three[] = { 3, 3, 3 };
+    const ct_conv_options same = { .padding = CT_ALL(1) }, circular = { .padding = CT_ALL(1), .padding_mode = CT_CIRCULAR };
+    ct_random random = { .seed = 3 };
+    ct_module *layers[] = {
+        ct_conv_new(CT_F64, 2, 1, 4, three, &same, false, &random, error), ct_batch_norm_new(CT_F64, 4, error),
+        ct_leaky_relu_new(0.2, error), ct_conv_transpose_new(CT_F64, 2, 4, 4, three, &same, true, &random, error),
+        ct_group_norm_new(CT_F64, 2, 4, error), ct_relu_new(error), ct_instance_norm_new(CT_F64, 4, true, error),
+        ct_function_new(view, &kinds[LINE], error), ct_conv_new(CT_F64, 1, 4, 4, three, &circular, true, &random, error),
+        ct_conv_transpose_new(CT_F64, 1, 4, 4, three, &same, true, &random, error), ct_tanh_new(error),
+        ct_function_new(view, &kinds[VOLUME], error), ct_conv_new(CT_F64, 3, 4, 4, three, &same, true, &random, error),
+        ct_conv_transpose_new(CT_F64, 3, 4, 4, three, &same, true, &random, error), ct_sigmoid_new(error),
+        ct_function_new(view, &kinds[IMAGE], error), ct_layer_norm_new(CT_F64, CT_SHAPE(4, 4), error),
+        ct_function_new(the_rest, NULL, error), ct_flatten_new(error), ct_linear_new(CT_F64, 64, 3, true, &random, error),
+    };
+    return ct_sequential_new(sizeof layers / sizeof *layers, layers, error);
+}
+
+static ct_tensor *all_losses(ct_tape *tape, ct_tensor *y, ct_tensor *classes, ct_tensor *targets)
+{
+    ct_tensor *loss = ct_cross_entropy_loss(tape, y, classes, NULL, CT_REDUCTION_MEAN);
+    loss = ct_add(tape, loss, ct_mse_loss(tape, y, targets, CT_REDUCTION_MEAN));
+    loss = ct_add(tape, loss, ct_smooth_l1_loss(tape, y, targets, 1, CT_REDUCTION_SUM));
+    loss = ct_add(tape, loss, ct_bce_with_logits_loss(tape, y, targets, CT_REDUCTION_MEAN));
+    return ct_add(tape, loss, ct_bce_loss(tape, ct_sigmoid(tape, y), targets, CT_REDUCTION_MEAN));
+}
+
+/* Two steps with an optimizer; the gradient of a gradient too when asked. */
+static ct_status train(ct_module *module, ct_tape *tape, ct_optimizer *optimizer, ct_tensor *const data[3], bool twice, double *value)
+{
+    ct_status status = CT_OK;
+    for (int step = 0; step < 2 && status == CT_OK; step++) {
+        ct_optimizer_zero_grad(optimizer);
+        ct_tensor *x = data[0], *loss = all_losses(tape, ct_module_forward(module, tape, x), data[1], data[2]), *g = NULL, *tangent = NULL;
+        if (twice && ct_grad(tape, 1, &loss, NULL, 1, &x, &g, CT_CREATE_GRAPH) == CT_OK) {
+            if (ct_push(tape, 1, &x, &x, 1, &loss, &tangent, 0) == CT_OK)
+                *value += ct_tensor_item(tangent);
+            loss = ct_add(tape, loss, ct_mean(tape, ct_square(tape, g)));
+        }
+        ct_backward(tape, loss);
+        *value += ct_tensor_item(loss);
+        status = ct_tape_status(tape);
+        if (status == CT_OK) {
+            ct_tensor *weight = ct_module_find(module, "0.weight");
+            ct_clip_grad_norm(1, &weight, 1);
+            status = ct_optimizer_step(optimizer);
+        }
+        ct_tape_reset(tape);
+    }
+    return status;
+}
+
+static struct outcome training(bool twice, ct_rule rule)
+{
+    ct_error error = { 0 };
+    struct outcome outcome = { 0 };
+    ct_random random = { .seed = 1 };
+    ct_tensor *data[] = { ct_tensor_empty(CT_F64, CT_SHAPE(2, 1, 4, 4)), ct_tensor_zeros(CT_F64, CT_SHAPE(2)),
+                          ct_tensor_full(CT_F64, CT_SHAPE(2, 3), 0.5) };
+    ct_module *module = data[0] && data[1] && data[2] ? network(&error) : NULL;
+    ct_optimizer *optimizer = ct_optimizer_new(rule);
+    ct_optim_settings settings = ct_optim_defaults(rule);
+    ct_tape *tape = ct_tape_new();
+    settings.momentum = 0.5, settings.amsgrad = true, settings.centered = true;
+    outcome.status = module && optimizer && tape ? ct_optimizer_add_module(optimizer, module, &settings, &error) : CT_NO_MEMORY;
+    if (outcome.status == CT_OK) {
+        ct_normal(data[0], 0, 1, &random);
+        ct_requires_grad(data[0], twice);
+        outcome.status = train(module, tape, optimizer, data, twice, &outcome.value);
+    }
+    for (int i = 0; i < 3; i++)
+        ct_tensor_release(data[i]);
+    ct_module_free(module), ct_optimizer_free(optimizer), ct_tape_free(tape);
+    return outcome;
+}
+
+static struct outcome with_sgd(void) { return training(false, CT_SGD); }
+static struct outcome with_adam(void) { return training(false, CT_ADAM); }
+static struct outcome with_rmsprop(void) { return training(false, CT_RMSPROP); }
+static struct outcome gradient_penalty(void) { return training(true, CT_ADAMW); }
+
+Test(out_of_memory, training_by_sgd, .timeout = 600) { starve("SGD", with_sgd); }
+Test(out_of_memory, training_by_adam, .timeout = 600) { starve("Adam", with_adam); }
+Test(out_of_memory, training_by_rmsprop, .timeout = 600) { starve("RMSprop", with_rmsprop); }
+Test(out_of_memory, training_with_a_gradient_penalty, .timeout = 600) { starve("second derivatives", gradient_penalty); }
+
+/* ---- files ---- */
+
+static void note(struct outcome *outcome, ct_status status)
+{
+    if (outcome->status == CT_OK)
+        outcome->status = status;
+}
+
+/* Jansson and stb_image do not always tell a lack of memory from a bad file: either refusal is right. */
+static void note_parsed(struct outcome *outcome, const void *result, const ct_error *error)
+{
+    note(outcome, result ? CT_OK : error->status == CT_BAD_FORMAT ? CT_NO_MEMORY : error->status);
+}
+
+/* A result that is needed: its values are added up; NULL is the error's status. */
+static void read_in(struct outcome *outcome, ct_tensor *tensor, const ct_error *error)
+{
+    note_parsed(outcome, tensor, error);
+    for (int64_t i = 0; i < ct_tensor_count(tensor); i++)
+        outcome->value += ct_tensor_at(tensor, i) * (double)(i + 1);
+    ct_tensor_release(tensor);
+}
+
+static struct outcome safetensors(void)
+{
+    struct outcome outcome = { 0 };
+    ct_error error = { 0 };
+    ct_tensor *tensors[] = { ct_tensor_ones(CT_F32, CT_SHAPE(2, 3)), ct_tensor_ones(CT_F64, CT_SHAPE(4)) };
+    if (!tensors[0] || !tensors[1])
+        outcome.status = CT_NO_MEMORY;
+    else
+        note(&outcome, ct_safetensors_write_with("a.safetensors", 2, (const char *const[]){ "a.weight", "b" }, tensors, 1,
+                                                 (const char *const[]){ "format", "pt" }, &error));
+    if (outcome.status == CT_OK) {
+        ct_safetensors *file = ct_safetensors_read("a.safetensors", &error);
+        note_parsed(&outcome, file, &error);
+        if (file) {
+            cr_assert(ct_safetensors_count(file) == 2 && strcmp(ct_safetensors_metadata(file, "format"), "pt") == 0);
+            read_in(&outcome, ct_tensor_retain(ct_safetensors_find(file, "a.weight")), &error);
+        }
+        ct_safetensors_free(file);
+    }
+    ct_tensor_release(tensors[0]), ct_tensor_release(tensors[1]);
+    return outcome;
+}
+
+static struct outcome arrays_and_images(void)
+{
+    static const uint8_t idx[] = { 0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3 };
+    struct outcome outcome = { 0 };
+    ct_error error = { 0 };
+    uint8_t pixels[8 * 8 * 3];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * 37);
+    ct_tensor *array = ct_tensor_ones(CT_F64, CT_SHAPE(2, 3)), *image;
+    note(&outcome, array ? ct_npy_write("a.npy", array, &error) : CT_NO_MEMORY);
+    ct_tensor_release(array);
+    if (outcome.status == CT_OK)
+        read_in(&outcome, ct_npy_read("a.npy", &error), &error);
+    if (outcome.status == CT_OK)
+        read_in(&outcome, ct_idx_parse(idx, sizeof idx, &error), &error);
+    if (outcome.status == CT_OK)
+        note(&outcome, ct_png_write("a.png", 8, 8, 3, pixels, &error));
+    if (outcome.status == CT_OK)
+        read_in(&outcome, ct_image_read("a.png", 1, &error), &error);
+    image = outcome.status == CT_OK ? ct_image_read("b.jpeg", 3, &error) : NULL;
+    if (outcome.status == CT_OK)
+        note_parsed(&outcome, image, &error);
+    if (outcome.status == CT_OK)
+        read_in(&outcome, ct_image_square(image, 4, &error), &error);
+    ct_tensor_release(image);
+    return outcome;
+}
+
+/* An 8 × 8 JPEG, by libjpeg-turbo. */
+static void write_jpeg(const char *path)
+{
+    uint8_t pixels[64] = { 200, 100 }, *bytes = NULL;
+    unsigned long size = 0;
+    tjhandle handle = tjInitCompress();
+    cr_assert(tjCompress2(handle, pixels, 8, 0, 8, TJPF_GRAY, &bytes, &size, TJSAMP_GRAY, 90, 0) == 0);
+    write_bytes(path, bytes, size);
+    tjFree(bytes);
+    tjDestroy(handle);
+}
+
+TestSuite(out_of_memory, .init = into_a_folder, .fini = remove_the_folder);
+
+Test(out_of_memory, safetensors) { starve("safetensors", safetensors); }
+
+Test(out_of_memory, arrays_and_images)
+{
+    write_jpeg("b.jpeg");
+    starve("arrays and images", arrays_and_images);
+}
