@@ -13,7 +13,7 @@ DECLARE(sign) DECLARE(erf) DECLARE(clamp) DECLARE(inside) DECLARE(leaky_relu) DE
 DECLARE(sigmoid) DECLARE(tanh) DECLARE(softplus) DECLARE(above) DECLARE(expand) DECLARE(sum_to) DECLARE(index) DECLARE(index_adjoint)
 DECLARE(gather) DECLARE(gather_adjoint) DECLARE(resample) DECLARE(resample_adjoint) DECLARE(avg_pool) DECLARE(avg_pool_adjoint)
 DECLARE(reshape) DECLARE(permute) DECLARE(concat) DECLARE(matmul) DECLARE(max) DECLARE(min) DECLARE(max_pool) DECLARE(softmax)
-DECLARE(log_softmax) DECLARE(normalize) DECLARE(bce)
+DECLARE(log_softmax) DECLARE(normalize) DECLARE(bce) DECLARE(relu) DECLARE(masked)
 
 /* ---- functions ----------------------------------------------------------------------- */
 
@@ -33,6 +33,7 @@ FUNCTION(f_maximum, ct_maximum(t, in[0], in[1]))
 FUNCTION(f_minimum, ct_minimum(t, in[0], in[1]))
 FUNCTION(f_greater, ct_greater(t, in[0], in[1]))
 FUNCTION(f_equal, ct_equal(t, in[0], in[1]))
+FUNCTION(f_masked, ct_masked(t, in[0], in[1]))
 FUNCTION(f_neg, ct_neg(t, in[0]))
 FUNCTION(f_scale, ct_scale(t, in[0], -3))
 FUNCTION(f_add_scalar, ct_add_scalar(t, in[0], 2))
@@ -167,6 +168,7 @@ const ct_sample ct_samples[] = {
     SAMPLE("minimum", minimum, f_minimum, NULL, 0, 0, 2, APART(2, 3), BETWEEN(3))
     SAMPLE("greater", greater, f_greater, NULL, 0, 0, 2, APART(2, 3), BETWEEN(2, 3))
     SAMPLE("equal", equal, f_equal, NULL, 0, 0, 2, APART(2, 3), BETWEEN(2, 3))
+    SAMPLE("masked", masked, f_masked, NULL, 1, 2, 2, REAL(2, 3), CLASS(2, 3))
     LINEAR("neg", neg, f_neg, NULL, REAL(2, 3))
     LINEAR("scale", scale, f_scale, NULL, REAL(2, 3))
     LINEAR("add_scalar", add_scalar, f_add_scalar, NULL, REAL(2, 3))
@@ -180,7 +182,7 @@ const ct_sample ct_samples[] = {
     ONE("erf", erf, f_erf, REAL(5))
     ONE("clamp", clamp, f_clamp, APART(10))
     ONE("inside", inside, f_inside, APART(10))
-    ONE("relu", leaky_relu, f_relu, APART(6))
+    ONE("relu", relu, f_relu, APART(6))
     ONE("leaky_relu", leaky_relu, f_leaky_relu, APART(6))
     ONE("leaky_step", leaky_step, f_leaky_step, APART(6))
     ONE("elu", elu, f_elu, APART(6))
