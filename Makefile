@@ -104,12 +104,12 @@ $(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/lib
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS)
 
 test: deps ## build and run every test
-	@$(MAKE) --no-print-directory $(BUILD)/test $(BUILD)/first_gradient $(BENCHES) $(BUILD)/dcgan
+	@$(MAKE) --no-print-directory $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan
 	$(RUN) $(BUILD)/test
 	@$(RUN) $(BUILD)/bench-conv --threads 1 --filter dcgan32.1 --seconds 0
 	@$(RUN) $(BUILD)/bench-scalar --seconds 0
 	@$(RUN) $(BUILD)/dcgan bench --size 16 --channels 1 --ngf 4 --ndf 4 --batch 4 --steps 2
-	@scripts/check-readme $(BUILD)
+	@scripts/check-docs $(BUILD)
 	@scripts/check-resume $(BUILD) 5
 
 kills: deps ## kill a training run 200 times, go on each time, and compare all bytes at the end
