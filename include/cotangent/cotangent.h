@@ -6,6 +6,7 @@
 #include <cotangent/version.h>
 #include <cotangent/tensor.h>
 #include <cotangent/io.h>
+#include <cotangent/data.h>
 #include <cotangent/tape.h>
 #include <cotangent/ops.h>
 #include <cotangent/conv.h>

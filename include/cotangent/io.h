@@ -75,11 +75,19 @@ CT_API ct_tensor *ct_cifar10_parse(const void *bytes, size_t size, ct_tensor **l
 CT_API ct_status ct_png_write(const char *path, int width, int height, int channels, const uint8_t *pixels, ct_error *error);
 
 /* A PNG or JPEG file as a new float32 tensor (channels, height, width), 0 … 255 as −1 … 1. channels 1 or 3 converts. Sides up
- * to 4,096. NULL on failure. */
+ * to 4,096; a larger JPEG comes at a half, quarter or eighth of its size. Decoders use at most 64 MiB. NULL on failure. */
 CT_API ct_tensor *ct_image_read(const char *path, int channels, ct_error *error);
 CT_API ct_tensor *ct_image_parse(const void *bytes, size_t size, int channels, ct_error *error);
 
-/* (C, h, w) → (C, size, size): each pixel the mean of the area it covers of the largest centred square. */
+/* How images are resampled. Either way a smaller image takes every pixel of the larger into account. */
+typedef enum ct_filter {
+    CT_AREA = 0, /* the mean of the area that a pixel covers */
+    CT_LANCZOS   /* sharper: sinc(x) sinc(x/3), |x| < 3, in units of the coarser of the two grids; the result is kept in −1 … 1 */
+} ct_filter;
+
+/* (C, h, w), C = 1 or 3 → (C, height, width), and → (C, size, size) from the largest centred square by area. New tensors. Sides
+ * 1 … 4,096. */
+CT_API ct_tensor *ct_image_resize(const ct_tensor *image, int64_t height, int64_t width, ct_filter filter, ct_error *error);
 CT_API ct_tensor *ct_image_square(const ct_tensor *image, int64_t size, ct_error *error);
 
 /* All PNG and JPEG files right inside a folder, by name, through ct_image_square: (N, channels, size, size). Files that cannot be

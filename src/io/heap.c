@@ -4,10 +4,17 @@
 #include "internal.h"
 
 static _Thread_local size_t budget = SIZE_MAX;
+static _Thread_local bool failed;
 
 void ct_heap_budget(size_t bytes)
 {
     budget = bytes;
+    failed = false;
+}
+
+bool ct_heap_failed(void)
+{
+    return failed;
 }
 
 void *ct_heap_allocate(size_t size)
@@ -16,8 +23,10 @@ void *ct_heap_allocate(size_t size)
     if (__builtin_add_overflow(size, (size_t)CT_ALIGNMENT, &whole) || whole > budget)
         return NULL;
     char *memory = ct_allocate(whole);
-    if (memory == NULL)
+    if (memory == NULL) {
+        failed = true;
         return NULL;
+    }
     if (budget != SIZE_MAX)
         budget -= whole;
     memcpy(memory, &whole, sizeof whole);

@@ -49,6 +49,6 @@ ct_tensor *ct_idx_read(const char *path, ct_error *error)
     if (ct_file_read_inflated(path, CT_LARGEST_DATASET, &bytes, &size, error) != CT_OK)
         return NULL;
     ct_tensor *tensor = ct_idx_parse(bytes, size, error);
-    ct_release(bytes, size > 0 ? size : 1);
+    ct_file_free(bytes, size);
     return tensor;
 }

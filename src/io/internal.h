@@ -18,8 +18,10 @@ ct_status ct_file_replace(const char *path, int count, const struct ct_piece pie
 /* Makes a rename to path durable: fsync of its folder. */
 ct_status ct_folder_sync(const char *path, ct_error *error);
 
-/* The whole file through ct_allocate; give *data back with ct_release(*data, *size). A file longer than limit is refused. */
+/* The whole file through ct_allocate; give *data back with ct_file_free. A file longer than limit is refused. */
 ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size, ct_error *error);
+
+static inline void ct_file_free(void *data, size_t size) { ct_release(data, size > 0 ? size : 1); }
 
 /* The same, and what gzip compressed is inflated; limit holds for the result. */
 ct_status ct_file_read_inflated(const char *path, size_t limit, void **data, size_t *size, ct_error *error);
@@ -35,5 +37,6 @@ void *ct_heap_allocate(size_t size);
 void *ct_heap_resize(void *memory, size_t size);
 void ct_heap_free(void *memory);
 void ct_heap_budget(size_t bytes); /* what may still be taken; SIZE_MAX: anything */
+bool ct_heap_failed(void);         /* whether the allocator, not the budget, refused since the budget was set */
 
 #endif

@@ -2,7 +2,7 @@
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 #include <string.h>
 
-#include "element.h"
+#include "npy.h"
 
 #define LARGEST_FILE ((size_t)1 << 40)
 #define BAD(...) ct_error_set(error, CT_BAD_FORMAT, "npy: " __VA_ARGS__)
@@ -11,12 +11,6 @@
 
 struct text {
     const char *at, *end;
-};
-
-struct header {
-    const struct ct_element *element;
-    bool big_endian, fortran;
-    ct_shape shape;
 };
 
 static void skip_spaces(struct text *text)
@@ -71,7 +65,7 @@ static bool read_shape(struct text *text, ct_shape *shape)
     return shape->rank != 1 || comma; /* (3) is a number */
 }
 
-static ct_status read_descr(const char *descr, struct header *header, ct_error *error)
+static ct_status read_descr(const char *descr, struct ct_npy *header, ct_error *error)
 {
     header->big_endian = descr[0] == '>';
     header->element = descr[0] != '\0' && strchr("<>|", descr[0]) != NULL ? ct_element_npy(descr + 1) : NULL;
@@ -80,7 +74,7 @@ static ct_status read_descr(const char *descr, struct header *header, ct_error *
     return CT_OK;
 }
 
-static ct_status read_header(struct text text, struct header *header, ct_error *error)
+static ct_status read_header(struct text text, struct ct_npy *header, ct_error *error)
 {
     bool descr = false, order = false, shape = false, comma = true;
     if (!accept(&text, "{"))
@@ -115,7 +109,7 @@ static ct_status read_header(struct text text, struct header *header, ct_error *
 
 /* ---- reading ---- */
 
-/* Row-major ← column-major: `from` holds the elements as the reversed shape has them. */
+/* Row-major ← column-major. */
 static void reorder(ct_tensor *to, const ct_tensor *from)
 {
     ct_shape shape = ct_tensor_shape(to);
@@ -136,55 +130,52 @@ static void reorder(ct_tensor *to, const ct_tensor *from)
     }
 }
 
-static ct_tensor *read_data(const struct header *header, const char *data, size_t size, ct_error *error)
+ct_status ct_npy_look(const void *bytes, size_t size, struct ct_npy *npy, ct_error *error)
 {
+    const uint8_t *byte = bytes;
+    if (bytes == NULL || size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0 || byte[6] < 1 || byte[6] > 3 || byte[7] != 0)
+        return BAD("not a file of version 1.0, 2.0 or 3.0");
+    size_t length = byte[8] | (size_t)byte[9] << 8, start = 10;
+    if (byte[6] > 1)
+        length |= (size_t)byte[10] << 16 | (size_t)byte[11] << 24, start = 12;
+    if (length > size - start)
+        return BAD("a header of %zu bytes in a file of %zu", length, size);
+    const char *text = (const char *)bytes + start;
+    *npy = (struct ct_npy){ .data = text + length };
+    ct_status status = read_header((struct text){ text, npy->data }, npy, error);
+    if (status != CT_OK)
+        return status;
+
     int64_t count;
-    size_t bytes, stored;
-    if (!ct_shape_measure(header->shape, CT_F64, &count, &bytes) || !ct_size_multiply((size_t)count, header->element->size, &stored) ||
-        stored != size) {
-        char text[256];
-        BAD("shape %s of '%s' does not fill %zu bytes of data", ct_shape_text(header->shape, text, sizeof text), header->element->npy,
-            size);
-        return NULL;
+    size_t measured, needed, have = size - start - length;
+    if (!ct_shape_measure(npy->shape, CT_F64, &count, &measured) || !ct_size_multiply((size_t)count, npy->element->size, &needed) ||
+        needed != have) {
+        char shape[256];
+        return BAD("shape %s of '%s' does not fill %zu bytes of data", ct_shape_text(npy->shape, shape, sizeof shape),
+                   npy->element->npy, have);
     }
-    ct_tensor *tensor = ct_tensor_empty(header->element->dtype, header->shape);
-    ct_tensor *stored_order = tensor;
-    bool turn = header->fortran && header->shape.rank > 1;
-    if (turn)
-        stored_order = ct_tensor_empty(header->element->dtype, CT_SHAPE(count));
-    if (tensor == NULL || stored_order == NULL) {
-        ct_error_set(error, CT_NO_MEMORY, "npy: out of memory for %lld elements", (long long)count);
-        ct_tensor_release(turn ? stored_order : NULL);
-        ct_tensor_release(tensor);
-        return NULL;
-    }
-    ct_element_read(header->element, header->big_endian, ct_tensor_data_mutable(stored_order), data, count);
-    if (turn) {
-        reorder(tensor, stored_order);
-        ct_tensor_release(stored_order);
-    }
-    return tensor;
+    return CT_OK;
 }
 
 ct_tensor *ct_npy_parse(const void *bytes, size_t size, ct_error *error)
 {
-    const uint8_t *byte = bytes;
-    if (bytes == NULL || size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0 || byte[6] < 1 || byte[6] > 3 || byte[7] != 0) {
-        BAD("not a file of version 1.0, 2.0 or 3.0");
+    struct ct_npy npy;
+    if (ct_npy_look(bytes, size, &npy, error) != CT_OK)
+        return NULL;
+    bool turn = npy.fortran && npy.shape.rank > 1;
+    ct_tensor *tensor = ct_tensor_empty(npy.element->dtype, npy.shape);
+    ct_tensor *stored = turn ? ct_tensor_empty(npy.element->dtype, npy.shape) : ct_tensor_retain(tensor);
+    if (tensor == NULL || stored == NULL) {
+        ct_error_set(error, CT_NO_MEMORY, "npy: out of memory for a file of %zu bytes", size);
+        ct_tensor_release(stored);
+        ct_tensor_release(tensor);
         return NULL;
     }
-    size_t length = byte[8] | (size_t)byte[9] << 8, start = 10;
-    if (byte[6] > 1)
-        length |= (size_t)byte[10] << 16 | (size_t)byte[11] << 24, start = 12;
-    if (length > size - start) {
-        BAD("a header of %zu bytes in a file of %zu", length, size);
-        return NULL;
-    }
-    struct header header = { .big_endian = false };
-    const char *text = (const char *)bytes + start;
-    if (read_header((struct text){ text, text + length }, &header, error) != CT_OK)
-        return NULL;
-    return read_data(&header, text + length, size - start - length, error);
+    ct_element_read(npy.element, npy.big_endian, ct_tensor_data_mutable(stored), npy.data, ct_tensor_count(stored));
+    if (turn)
+        reorder(tensor, stored);
+    ct_tensor_release(stored);
+    return tensor;
 }
 
 ct_tensor *ct_npy_read(const char *path, ct_error *error)
@@ -194,7 +185,7 @@ ct_tensor *ct_npy_read(const char *path, ct_error *error)
     if (ct_file_read(path, LARGEST_FILE, &bytes, &size, error) != CT_OK)
         return NULL;
     ct_tensor *tensor = ct_npy_parse(bytes, size, error);
-    ct_release(bytes, size > 0 ? size : 1);
+    ct_file_free(bytes, size);
     return tensor;
 }
 

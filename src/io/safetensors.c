@@ -190,7 +190,7 @@ ct_safetensors *ct_safetensors_read(const char *path, ct_error *error)
     if (ct_file_read(path, LARGEST_FILE, &bytes, &size, error) != CT_OK)
         return NULL;
     ct_safetensors *file = ct_safetensors_parse(bytes, size, error);
-    ct_release(bytes, size > 0 ? size : 1);
+    ct_file_free(bytes, size);
     return file;
 }
 

@@ -1,0 +1,442 @@
+/* Sources of images, resampling, and the loader: order, resumption, and what is left out. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <criterion/criterion.h>
+#include <turbojpeg.h>
+
+#include <cotangent/cotangent.h>
+
+#include "files.h"
+
+TestSuite(data, .init = into_a_folder, .fini = remove_the_folder);
+
+/* ---- resampling ---- */
+
+static double sinc(double x) { return x == 0 ? 1 : sin(M_PI * x) / (M_PI * x); }
+
+/* By the definition, in two dimensions at once. */
+static double lanczos_at(const float *image, int h, int w, int to_h, int to_w, int row, int column)
+{
+    double down = (double)h / to_h, across = (double)w / to_w, fy = fmax(1, down), fx = fmax(1, across), sum = 0, total = 0;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            double dy = (y + 0.5 - (row + 0.5) * down) / fy, dx = (x + 0.5 - (column + 0.5) * across) / fx;
+            if (fabs(dy) >= 3 || fabs(dx) >= 3)
+                continue;
+            double weight = sinc(dy) * sinc(dy / 3) * sinc(dx) * sinc(dx / 3);
+            sum += weight * (double)image[y * w + x], total += weight;
+        }
+    return fmax(-1, fmin(1, sum / total));
+}
+
+Test(data, lanczos_is_its_definition)
+{
+    static const int sizes[][4] = { { 9, 13, 4, 5 }, { 5, 4, 11, 9 }, { 16, 3, 4, 8 }, { 1, 1, 3, 2 }, { 7, 7, 7, 7 }, { 20, 20, 1, 1 } };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int h = sizes[i][0], w = sizes[i][1], to_h = sizes[i][2], to_w = sizes[i][3];
+        ct_random random = { .seed = i };
+        ct_tensor *image = ct_tensor_empty(CT_F32, CT_SHAPE(1, h, w));
+        ct_uniform(image, -1, 1, &random);
+        ct_tensor *small = ct_image_resize(image, to_h, to_w, CT_LANCZOS, NULL);
+        for (int at = 0; at < to_h * to_w; at++)
+            cr_expect_float_eq(ct_tensor_at(small, at), lanczos_at(ct_tensor_data(image), h, w, to_h, to_w, at / to_w, at % to_w), 2e-6);
+        ct_tensor_release(image), ct_tensor_release(small);
+    }
+}
+
+Test(data, area_keeps_the_mean)
+{
+    ct_random random = { .seed = 1 };
+    ct_tensor *image = ct_tensor_empty(CT_F32, CT_SHAPE(3, 7, 11));
+    ct_uniform(image, -1, 1, &random);
+    ct_tensor *sized = ct_image_resize(image, 5, 4, CT_AREA, NULL);
+    for (int c = 0; c < 3; c++) {
+        double mean = 0, other = 0;
+        for (int i = 0; i < 77; i++)
+            mean += ct_tensor_at(image, 77 * c + i) / 77;
+        for (int i = 0; i < 20; i++)
+            other += ct_tensor_at(sized, 20 * c + i) / 20;
+        cr_expect_float_eq(mean, other, 1e-6);
+    }
+    cr_expect_null(ct_image_resize(image, 0, 4, CT_AREA, NULL));
+    cr_expect_null(ct_image_resize(image, 4, 5000, CT_AREA, NULL));
+    cr_expect_null(ct_image_resize(NULL, 4, 4, CT_AREA, NULL));
+    ct_tensor_release(image), ct_tensor_release(sized);
+}
+
+/* ---- JPEG ---- */
+
+/* A smooth grey picture as a JPEG file. */
+static size_t make_jpeg(const char *path, int width, int height, int flags)
+{
+    uint8_t *pixels = malloc((size_t)width * (size_t)height), *bytes = NULL;
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            pixels[y * width + x] = (uint8_t)(255 * x / (width > 1 ? width - 1 : 1));
+    unsigned long size = 0;
+    tjhandle handle = tjInitCompress();
+    cr_assert(tjCompress2(handle, pixels, width, 0, height, TJPF_GRAY, &bytes, &size, TJSAMP_GRAY, 95, flags) == 0);
+    write_bytes(path, bytes, size);
+    tjFree(bytes), tjDestroy(handle), free(pixels);
+    return size;
+}
+
+Test(data, jpeg_plain_and_progressive)
+{
+    make_jpeg("plain.jpg", 64, 32, 0), make_jpeg("progressive.jpg", 64, 32, TJFLAG_PROGRESSIVE);
+    ct_error error = { CT_OK, "" };
+    ct_tensor *plain = ct_image_read("plain.jpg", 1, &error), *progressive = ct_image_read("progressive.jpg", 3, &error);
+    cr_assert(plain != NULL && progressive != NULL, "%s", error.message);
+    cr_expect(ct_shape_equal(ct_tensor_shape(plain), CT_SHAPE(1, 32, 64)) && ct_tensor_size(progressive, 0) == 3);
+    for (int i = 0; i < 64; i++) {
+        cr_expect_float_eq(ct_tensor_at(plain, i), 2.0 * i / 63 - 1, 0.03);
+        cr_expect_float_eq(ct_tensor_at(progressive, 2 * 2048 + i), ct_tensor_at(plain, i), 1e-6);
+    }
+    ct_tensor_release(plain), ct_tensor_release(progressive);
+
+    make_jpeg("wide.jpg", 6000, 8, 0);
+    ct_tensor *wide = ct_image_read("wide.jpg", 1, &error);
+    cr_assert_not_null(wide, "%s", error.message);
+    cr_expect(ct_shape_equal(ct_tensor_shape(wide), CT_SHAPE(1, 4, 3000)), "half its size");
+    cr_expect_float_eq(ct_tensor_at(wide, 1500), 0, 0.03);
+    ct_tensor_release(wide);
+}
+
+Test(data, jpeg_damage)
+{
+    make_jpeg("a.jpg", 16, 16, 0), make_jpeg("b.jpg", 16, 16, TJFLAG_PROGRESSIVE);
+    size_t size;
+    for (int i = 0; i < 2; i++) {
+        uint8_t *bytes = read_bytes(i == 0 ? "a.jpg" : "b.jpg", &size);
+        for (size_t cut = 0; cut + 2 < size; cut++) /* the end marker may be missing */
+            cr_expect_null(ct_image_parse(bytes, cut, 1, NULL));
+        for (size_t at = 0; at < size; at++)
+            for (int bit = 0; bit < 8; bit++) {
+                bytes[at] ^= (uint8_t)(1 << bit);
+                ct_tensor_release(ct_image_parse(bytes, size, 3, NULL));
+                bytes[at] ^= (uint8_t)(1 << bit);
+            }
+        free(bytes);
+    }
+}
+
+/* Headers that promise more than 64 MiB: refused before the memory is asked for. */
+Test(data, decoders_are_bounded)
+{
+    ct_error error = { CT_OK, "" };
+    size_t size;
+    make_jpeg("b.jpg", 16, 16, TJFLAG_PROGRESSIVE);
+    uint8_t *bytes = read_bytes("b.jpg", &size);
+    for (size_t i = 0; i + 8 < size; i++)
+        if (bytes[i] == 0xff && bytes[i + 1] == 0xc2)
+            bytes[i + 5] = bytes[i + 7] = 0x7f; /* 32,528 × 32,528 */
+    cr_expect_null(ct_image_parse(bytes, size, 1, &error));
+    cr_expect(strstr(error.message, "in several scans need more than") != NULL, "%s", error.message);
+    free(bytes);
+
+    cr_assert_eq(ct_png_write("a.png", 1, 1, 1, (uint8_t[]){ 255 }, NULL), CT_OK);
+    bytes = read_bytes("a.png", &size);
+    bytes[18] = bytes[22] = 0x10; /* 4,097 × 4,097; stb_image checks no CRC */
+    cr_expect_null(ct_image_parse(bytes, size, 1, &error));
+    cr_expect_eq(error.status, CT_BAD_FORMAT);
+    free(bytes);
+}
+
+/* ---- sources ---- */
+
+static const ct_source_options grey4 = { .channels = 1, .size = 4 };
+
+static double first_of(const ct_source *source, int64_t index)
+{
+    float to[3 * 64];
+    ct_error error = { CT_OK, "" };
+    cr_assert_eq(ct_source_read(source, index, to, &error), CT_OK, "%s", error.message);
+    return (double)to[0];
+}
+
+static void make_png(const char *path, uint8_t value)
+{
+    cr_assert_eq(ct_png_write(path, 1, 1, 1, &value, NULL), CT_OK);
+}
+
+Test(data, a_folder_and_the_folders_in_it)
+{
+    ct_error error = { CT_OK, "" };
+    char name[64];
+    cr_assert(mkdir("p", 0777) == 0 && mkdir("p/b", 0777) == 0 && mkdir("p/.hidden", 0777) == 0);
+    cr_expect_null(ct_source_open("p", &grey4, &error));
+    cr_expect_str_eq(error.message, "p holds no PNG or JPEG");
+    make_png("p/a.png", 0), make_png("p/b/x.PNG", 255), make_png("p/c.png", 51), make_png("p/.d.png", 9), make_png("p/.hidden/e.png", 9);
+    make_png("p/notes.txt", 1);
+    ct_source *source = ct_source_open("p", &grey4, &error);
+    cr_assert_not_null(source, "%s", error.message);
+    cr_expect_eq(ct_source_count(source), 3);
+    cr_expect(ct_shape_equal(ct_source_shape(source), CT_SHAPE(1, 4, 4)));
+    cr_expect_str_eq(ct_source_name(source, 1, name, sizeof name), "p/b/x.PNG");
+    cr_expect(first_of(source, 0) == -1 && first_of(source, 1) == 1);
+    cr_expect_float_eq(first_of(source, 2), -0.6, 1e-6);
+    cr_expect_eq(ct_source_read(source, 3, (float[16]){ 0 }, NULL), CT_BAD_ARGUMENT);
+    unlink("p/a.png");
+    cr_expect_eq(ct_source_read(source, 0, (float[16]){ 0 }, NULL), CT_IO_ERROR);
+    ct_source_free(source);
+    cr_expect_null(ct_source_folder("nowhere", &grey4, NULL));
+    cr_expect_null(ct_source_open("nowhere", &grey4, NULL));
+    cr_expect_null(ct_source_open("p", &(ct_source_options){ .channels = 2, .size = 4 }, NULL));
+    cr_expect_null(ct_source_open("p", &(ct_source_options){ .size = 0 }, NULL));
+    cr_expect_null(ct_source_open("p", NULL, NULL));
+    ct_source_free(NULL);
+}
+
+Test(data, idx_cifar_and_npy_are_recognised)
+{
+    ct_error error = { CT_OK, "" };
+    char name[64];
+    static const uint8_t idx[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 51, 255 };
+    cr_assert(mkdir("mnist", 0777) == 0 && mkdir("cifar", 0777) == 0);
+    write_bytes("mnist/train-images-idx3-ubyte", idx, sizeof idx);
+    uint8_t *records = calloc(1, 3073);
+    records[1] = 255;
+    write_bytes("cifar/data_batch_1.bin", records, 3073);
+    records[1] = 51;
+    write_bytes("cifar/data_batch_3.bin", records, 3073);
+    static const char header[] = "\x93NUMPY\x01\0\x47\0{'descr': '|u1', 'fortran_order': False, 'shape': (1, 2, 2, 3), }";
+    uint8_t npy[10 + 0x47 + 12];
+    memset(npy, ' ', sizeof npy);
+    memcpy(npy, header, sizeof header - 1);
+    memcpy(npy + 10 + 0x47, (uint8_t[]){ 255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0 }, 12); /* red, green; blue, black */
+    write_bytes("colours.npy", npy, sizeof npy);
+
+    static const struct {
+        const char *path, *name; /* of the last image */
+        int64_t count;
+        double first, last; /* of the first values of the first and the last image */
+    } good[] = {
+        { "mnist", "train-images-idx3-ubyte, image 1", 2, -0.6, 1 },
+        { "mnist/train-images-idx3-ubyte", "train-images-idx3-ubyte, image 1", 2, -0.6, 1 },
+        { "cifar", "data_batch_3.bin, image 0", 2, 1, -0.6 },
+        { "cifar/data_batch_1.bin", "data_batch_1.bin, image 0", 1, 1, 1 },
+        { "colours.npy", "colours.npy, image 0", 1, 1, 1 },
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        int64_t size = strcmp(good[i].path, "colours.npy") == 0 ? 2 : strncmp(good[i].path, "cifar", 5) == 0 ? 32 : 1;
+        ct_source *source = ct_source_open(good[i].path, &(ct_source_options){ .channels = 3, .size = size }, &error);
+        cr_assert_not_null(source, "%s", error.message);
+        cr_expect_eq(ct_source_count(source), good[i].count, "%s", good[i].path);
+        float to[3 * 32 * 32];
+        cr_assert_eq(ct_source_read(source, 0, to, NULL), CT_OK);
+        cr_expect_float_eq((double)to[0], good[i].first, 1e-6, "%s", good[i].path);
+        cr_assert_eq(ct_source_read(source, good[i].count - 1, to, NULL), CT_OK);
+        cr_expect_float_eq((double)to[0], good[i].last, 1e-6, "%s", good[i].path);
+        cr_expect_str_eq(ct_source_name(source, good[i].count - 1, name, sizeof name), good[i].name);
+        ct_source_free(source);
+    }
+
+    /* As grey: red is 0.299 white and 0.701 black; green 0.587 white. */
+    float to[12];
+    ct_source *source = ct_source_npy("colours.npy", &(ct_source_options){ .channels = 1, .size = 2 }, &error);
+    cr_assert_eq(ct_source_read(source, 0, to, NULL), CT_OK);
+    cr_expect_float_eq((double)to[0], 0.299 - 0.701, 1e-6);
+    cr_expect_float_eq((double)to[1], 0.587 - 0.413, 1e-6);
+    ct_source_free(source);
+    source = ct_source_npy("colours.npy", &(ct_source_options){ .channels = 3, .size = 2 }, &error);
+    cr_assert_eq(ct_source_read(source, 0, to, NULL), CT_OK);
+    for (int i = 0; i < 12; i++)
+        cr_expect_eq(to[i], i == 0 || i == 5 || i == 10 ? 1 : -1);
+    ct_source_free(source);
+    free(records);
+}
+
+Test(data, sources_refuse)
+{
+    ct_error error = { CT_OK, "" };
+    static const uint8_t labels[] = { 0, 0, 8, 1, 0, 0, 0, 1, 7 }, shorts[] = { 0, 0, 0x0b, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1 };
+    write_bytes("labels", labels, sizeof labels), write_bytes("shorts", shorts, sizeof shorts), write_bytes("text", "hello", 5);
+    cr_expect_null(ct_source_open("labels", &grey4, &error));
+    cr_expect_str_eq(error.message, "labels: idx: an array (1,) is not images (n, h, w), (n, c, h, w) or (n, h, w, c) of 1 or 3 channels");
+    cr_expect_null(ct_source_idx("shorts", &grey4, &error));
+    cr_expect_str_eq(error.message, "shorts: idx: images are bytes; these are elements of type 0x0b");
+    cr_expect_null(ct_source_open("text", &grey4, &error));
+    cr_expect_str_eq(error.message, "text: not a folder of images, IDX (.gz), CIFAR-10 (.bin) or .npy");
+    cr_expect_null(ct_source_cifar10(1, (const char *[]){ "text" }, &grey4, &error));
+    cr_expect_str_eq(error.message, "text: cifar10: 5 bytes are not records of 3073");
+    cr_expect_null(ct_source_cifar10(0, NULL, &grey4, NULL));
+    ct_tensor *flat = ct_tensor_ones(CT_F32, CT_SHAPE(2, 2, 4, 4));
+    cr_expect_null(ct_source_tensor(flat, &grey4, NULL));
+    ct_tensor_release(flat);
+}
+
+/* ---- the loader ---- */
+
+/* Image i is 2 × 2 with i, i + ½ in each row, all divided by 128. */
+static ct_source *numbered(int64_t count)
+{
+    ct_tensor *images = ct_tensor_empty(CT_F32, CT_SHAPE(count, 1, 2, 2));
+    float *value = ct_tensor_data_mutable(images);
+    for (int64_t i = 0; i < 4 * count; i++)
+        value[i] = ((float)(i / 4) + (i % 2 ? 0.5f : 0)) / 128;
+    ct_source *source = ct_source_tensor(images, &(ct_source_options){ .channels = 1, .size = 2 }, NULL);
+    ct_tensor_release(images);
+    cr_assert_not_null(source);
+    return source;
+}
+
+static ct_loader *loader_new(const ct_source *source, ct_loader_options options)
+{
+    ct_error error = { CT_OK, "" };
+    ct_loader *loader = ct_loader_new(source, &options, &error);
+    cr_assert_not_null(loader, "%s", error.message);
+    return loader;
+}
+
+static ct_tensor *next(ct_loader *loader)
+{
+    ct_error error = { CT_OK, "" };
+    ct_tensor *batch = ct_loader_next(loader, &error);
+    cr_assert_not_null(batch, "%s", error.message);
+    return batch;
+}
+
+Test(data, the_order_is_the_permutation_of_seed_and_epoch)
+{
+    ct_source *source = numbered(10);
+    for (int drop = 0; drop < 2; drop++) {
+        ct_loader *loader = loader_new(source, (ct_loader_options){ .batch = 4, .seed = 7, .stream = 2, .drop_last = drop });
+        for (uint32_t epoch = 0; epoch < 3; epoch++) {
+            int64_t order[10], seen = 0;
+            ct_permutation(order, 10, &(ct_random){ .seed = 7, .stream = 2, .epoch = epoch });
+            for (int b = 0; b < (drop ? 2 : 3); b++) {
+                ct_tensor *batch = next(loader);
+                cr_expect_eq(ct_tensor_size(batch, 0), b < 2 ? 4 : 2);
+                for (int64_t i = 0; i < ct_tensor_size(batch, 0); i++)
+                    cr_expect_eq(ct_tensor_at(batch, 4 * i), (double)order[seen++] / 128);
+                ct_tensor_release(batch);
+                ct_loader_position position = ct_loader_tell(loader);
+                cr_expect(b < 2 ? position.epoch == epoch && position.index == 4 * (b + 1) : position.epoch == epoch + 1 && position.index == 0);
+            }
+        }
+        ct_loader_free(loader);
+    }
+    ct_loader *loader = loader_new(source, (ct_loader_options){ .batch = 100, .in_order = true });
+    ct_tensor *all = next(loader);
+    cr_expect(ct_tensor_size(all, 0) == 10 && ct_tensor_at(all, 36) == 9.0 / 128);
+    ct_tensor_release(all);
+    ct_loader_free(loader), ct_source_free(source);
+}
+
+Test(data, threads_change_nothing_and_any_position_resumes)
+{
+    enum { BATCHES = 40, VALUES = 3 * 4 };
+    float first[BATCHES][VALUES];
+    ct_loader_position position[BATCHES];
+    ct_source *source = numbered(13);
+    for (int threads = 1; threads <= 8; threads++) {
+        ct_loader *loader = loader_new(source, (ct_loader_options){ .batch = 3, .seed = 5, .flip = true, .drop_last = true, .threads = threads });
+        for (int b = 0; b < BATCHES; b++) {
+            if (threads == 1)
+                position[b] = ct_loader_tell(loader);
+            ct_tensor *batch = next(loader);
+            if (threads == 1)
+                memcpy(first[b], ct_tensor_data(batch), sizeof first[b]);
+            cr_expect(memcmp(first[b], ct_tensor_data(batch), sizeof first[b]) == 0);
+            ct_tensor_release(batch);
+        }
+        for (int b = BATCHES - 1; b >= 0; b--) {
+            cr_assert_eq(ct_loader_seek(loader, position[b], NULL), CT_OK);
+            ct_tensor *batch = next(loader);
+            cr_expect(memcmp(first[b], ct_tensor_data(batch), sizeof first[b]) == 0, "batch %d", b);
+            ct_tensor_release(batch);
+        }
+        cr_expect_eq(ct_loader_seek(loader, (ct_loader_position){ 0, 14 }, NULL), CT_BAD_ARGUMENT);
+        cr_expect_eq(ct_loader_seek(loader, (ct_loader_position){ 0, -1 }, NULL), CT_BAD_ARGUMENT);
+        ct_loader_free(loader);
+    }
+    ct_source_free(source);
+}
+
+Test(data, flips_follow_philox)
+{
+    ct_source *source = numbered(50);
+    ct_loader *loader = loader_new(source, (ct_loader_options){ .batch = 50, .seed = 3, .stream = 9, .in_order = true, .flip = true });
+    int flips = 0;
+    for (uint32_t epoch = 0; epoch < 2; epoch++) {
+        ct_tensor *batch = next(loader);
+        for (uint32_t i = 0; i < 50; i++) {
+            uint32_t word[4];
+            ct_philox((uint32_t[]){ i, 1, 9, epoch }, (uint32_t[]){ 3, 0 }, word);
+            bool flip = word[0] & 1;
+            cr_expect_eq(ct_tensor_at(batch, 4 * i), (i + (flip ? 0.5 : 0)) / 128);
+            cr_expect_eq(ct_tensor_at(batch, 4 * i + 3), (i + (flip ? 0 : 0.5)) / 128);
+            flips += flip;
+        }
+        ct_tensor_release(batch);
+    }
+    cr_expect(flips > 25 && flips < 75);
+    ct_loader_free(loader), ct_source_free(source);
+}
+
+struct log {
+    int count;
+    char names[200];
+};
+
+static void note(void *context, const char *name, const ct_error *why)
+{
+    struct log *log = context;
+    log->count++;
+    snprintf(log->names + strlen(log->names), sizeof log->names - strlen(log->names), "%s:%d ", name, why->status);
+}
+
+Test(data, what_cannot_be_read_is_left_out_and_named)
+{
+    for (int i = 0; i < 8; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d.png", i);
+        make_png(name, (uint8_t)(i * 10));
+    }
+    write_bytes("2.png", "\x89PNG\r\n\x1a\n and nonsense", 21);
+    write_bytes("5.jpg", "\xff\xd8\xff\xe0 nonsense", 13);
+    ct_source *source = ct_source_folder(".", &grey4, NULL);
+    cr_assert(source != NULL && ct_source_count(source) == 9);
+    unlink("7.png");
+    struct log log = { 0, "" };
+    ct_loader *loader = loader_new(source, (ct_loader_options){ .batch = 4, .in_order = true, .skipped = note, .context = &log });
+    ct_tensor *batch = next(loader);
+    static const int expected[] = { 0, 1, 3, 4 };
+    for (int i = 0; i < 4; i++)
+        cr_expect_float_eq(ct_tensor_at(batch, 16 * i), expected[i] * 10 / 127.5 - 1, 1e-6);
+    ct_tensor_release(batch);
+    batch = next(loader);
+    cr_expect_eq(ct_tensor_size(batch, 0), 2); /* 5 and 6 */
+    ct_tensor_release(batch);
+    cr_expect_eq(ct_loader_skipped(loader), 3);
+    char names[100];
+    snprintf(names, sizeof names, "./2.png:%d ./5.jpg:%d ./7.png:%d ", CT_BAD_FORMAT, CT_BAD_FORMAT, CT_IO_ERROR);
+    cr_expect_str_eq(log.names, names);
+    ct_loader_free(loader);
+
+    /* Six good ones: no batch of seven, ever; the call ends and says so. */
+    ct_error error = { CT_OK, "" };
+    loader = loader_new(source, (ct_loader_options){ .batch = 7, .drop_last = true });
+    cr_expect_null(ct_loader_next(loader, &error));
+    cr_expect(error.status == CT_BAD_FORMAT && strstr(error.message, "no batch of 7 among 9 images") != NULL, "%s", error.message);
+    ct_loader_free(loader);
+    cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 10, .drop_last = true }, NULL));
+    cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 0 }, NULL));
+    cr_expect_null(ct_loader_new(NULL, &(ct_loader_options){ .batch = 1 }, NULL));
+    ct_source_free(source);
+}
+
+Test(data, a_loader_may_close_at_any_time)
+{
+    ct_source *source = numbered(1000);
+    for (int i = 0; i < 30; i++) {
+        ct_loader *loader = loader_new(source, (ct_loader_options){ .batch = 1 + i, .threads = 1 + i % 8 });
+        for (int k = 0; k < i % 4; k++)
+            ct_tensor_release(next(loader));
+        ct_loader_free(loader);
+    }
+    ct_source_free(source);
+}
