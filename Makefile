@@ -11,7 +11,7 @@ SONAME  := libcotangent.so.$(firstword $(subst ., ,$(VERSION)))
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror
 CSTD   := -std=c11 -D_GNU_SOURCE
 DEPS   := openblas jansson libturbojpeg zlib
-CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=off -fno-math-errno -MMD -MP \
+CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=off -fno-math-errno -fno-trapping-math -MMD -MP \
              -Iinclude $(shell pkg-config --cflags $(DEPS)) $(CFLAGS)
 LIBS   := $(shell pkg-config --libs $(DEPS)) -lm
 

@@ -40,6 +40,125 @@ Test(norm, batch_norm_of_two_channels)
     ct_tensor_release(x), ct_tensor_release(mean), ct_tensor_release(var), ct_tensor_release(w), ct_tensor_release(b);
 }
 
+static ct_tensor *wavy(ct_dtype dtype, ct_shape shape, double start)
+{
+    ct_tensor *tensor = ct_tensor_zeros(dtype, shape);
+    for (int64_t i = 0; i < ct_tensor_count(tensor); i++) {
+        const double value = start + sin(5 * (double)i + start);
+        if (dtype == CT_F32)
+            ((float *)ct_tensor_data_mutable(tensor))[i] = (float)value;
+        else
+            ((double *)ct_tensor_data_mutable(tensor))[i] = value;
+    }
+    ct_requires_grad(tensor, true);
+    return tensor;
+}
+
+static ct_tensor *relu_of(ct_tape *tape, ct_tensor *y) { return ct_relu(tape, y); }
+static ct_tensor *leaky_of(ct_tape *tape, ct_tensor *y) { return ct_leaky_relu(tape, y, 0.2); }
+static ct_tensor *same(ct_tape *tape, ct_tensor *y) { return (void)tape, y; }
+
+/* The fused kernel, the taped derivative, and the three ops one by one give one value and one gradient. */
+Test(norm, batch_norm_and_leaky_relu_fused_are_what_they_are_apart)
+{
+    static const struct {
+        double slope;
+        ct_tensor *(*apart)(ct_tape *tape, ct_tensor *y);
+    } cases[] = { { 1, same }, { 0, relu_of }, { 0.2, leaky_of } };
+    for (ct_dtype dtype = CT_F32; dtype <= CT_F64; dtype++)
+        for (int k = 0; k < 3; k++) {
+            const double tolerance = dtype == CT_F32 ? 2e-5 : 1e-13;
+            ct_tape *tape = ct_tape_new();
+            ct_tensor *in[] = { wavy(dtype, CT_SHAPE(3, 2, 5, 7), 100), wavy(dtype, CT_SHAPE(2), 1), wavy(dtype, CT_SHAPE(2), 0) };
+            ct_tensor *g = wavy(dtype, CT_SHAPE(3, 2, 5, 7), 0), *fused[3], *taped[3], *apart[3];
+            ct_tensor *y = ct_batch_norm_leaky_relu(tape, in[0], NULL, NULL, in[1], in[2], true, 0.1, 1e-5, cases[k].slope);
+            ct_tensor *plain = ct_batch_norm(tape, in[0], NULL, NULL, NULL, NULL, true, 0.1, 1e-5);
+            ct_tensor *z = ct_add(tape, ct_mul(tape, plain, ct_reshape(tape, in[1], CT_SHAPE(2, 1, 1))),
+                                  ct_reshape(tape, in[2], CT_SHAPE(2, 1, 1)));
+            ct_tensor *other = cases[k].apart(tape, z);
+            cr_assert_eq(ct_grad(tape, 1, &y, &g, 3, in, fused, CT_RETAIN_GRAPH), CT_OK);
+            cr_assert_eq(ct_grad(tape, 1, &y, &g, 3, in, taped, CT_CREATE_GRAPH), CT_OK);
+            cr_assert_eq(ct_grad(tape, 1, &other, &g, 3, in, apart, 0), CT_OK);
+            for (int64_t i = 0; i < ct_tensor_count(y); i++)
+                CLOSE(ct_tensor_at(y, i), ct_tensor_at(other, i), tolerance);
+            for (int j = 0; j < 3; j++)
+                for (int64_t i = 0; i < ct_tensor_count(in[j]); i++) {
+                    const double limit = tolerance * (j ? 50 : 1);
+                    CLOSE(ct_tensor_at(fused[j], i), ct_tensor_at(taped[j], i), limit);
+                    CLOSE(ct_tensor_at(fused[j], i), ct_tensor_at(apart[j], i), limit);
+                }
+            ct_tape_free(tape);
+            ct_tensor_release(in[0]), ct_tensor_release(in[1]), ct_tensor_release(in[2]), ct_tensor_release(g);
+        }
+}
+
+static ct_tensor *held[2]; /* the operands of batch norm that are not differentiated */
+
+static ct_tensor *rectified_of_x(ct_tape *tape, ct_tensor *x)
+{
+    return ct_batch_norm_leaky_relu(tape, x, NULL, NULL, held[0], held[1], true, 0.1, 1e-2, 0.2);
+}
+
+static ct_tensor *rectified_of_weight(ct_tape *tape, ct_tensor *weight)
+{
+    return ct_batch_norm_leaky_relu(tape, held[0], NULL, NULL, weight, held[1], true, 0.1, 1e-2, 0);
+}
+
+static ct_tensor *rectified_of_bias(ct_tape *tape, ct_tensor *bias)
+{
+    return ct_batch_norm_leaky_relu(tape, held[0], NULL, NULL, held[1], bias, true, 0.1, 1e-2, 0.2);
+}
+
+Test(norm, derivatives_of_batch_norm_and_leaky_relu)
+{
+    ct_tensor *weight = wavy(CT_F64, CT_SHAPE(2), 1), *bias = wavy(CT_F64, CT_SHAPE(2), 0);
+    ct_tensor *x = wavy(CT_F64, CT_SHAPE(3, 2, 2), 1);
+    held[0] = weight, held[1] = bias;
+    check_derivatives(rectified_of_x, CT_SHAPE(3, 2, 2), 1, 2);
+    held[0] = x;
+    check_derivatives(rectified_of_weight, CT_SHAPE(2), 1, 0.3);
+    held[1] = weight;
+    check_derivatives(rectified_of_bias, CT_SHAPE(2), 0.2, 0.3);
+    ct_tensor_release(x), ct_tensor_release(weight), ct_tensor_release(bias);
+}
+
+/* ⟨g, jvp(dx)⟩ = ⟨vjp(g), dx⟩ for each operand. */
+Test(norm, batch_norm_pushes_what_it_pulls)
+{
+    ct_tape *tape = ct_tape_new();
+    const ct_shape shape = CT_SHAPE(3, 2, 4);
+    ct_tensor *in[] = { wavy(CT_F64, shape, 2), wavy(CT_F64, CT_SHAPE(2), 1), wavy(CT_F64, CT_SHAPE(2), 0) };
+    ct_tensor *d[] = { wavy(CT_F64, shape, 5), wavy(CT_F64, CT_SHAPE(2), 6), wavy(CT_F64, CT_SHAPE(2), 7) };
+    ct_tensor *g = wavy(CT_F64, shape, 3), *pushed, *pulled[3];
+    ct_tensor *y = ct_batch_norm_leaky_relu(tape, in[0], NULL, NULL, in[1], in[2], true, 0.1, 1e-3, 0.2);
+    cr_assert_eq(ct_push(tape, 3, in, d, 1, &y, &pushed, 0), CT_OK, "%s", ct_tape_message(tape));
+    cr_assert_eq(ct_grad(tape, 1, &y, &g, 3, in, pulled, 0), CT_OK, "%s", ct_tape_message(tape));
+    double left = 0, right = 0;
+    for (int64_t i = 0; i < ct_tensor_count(g); i++)
+        left += ct_tensor_at(g, i) * ct_tensor_at(pushed, i);
+    for (int j = 0; j < 3; j++)
+        for (int64_t i = 0; i < ct_tensor_count(d[j]); i++)
+            right += ct_tensor_at(pulled[j], i) * ct_tensor_at(d[j], i);
+    CLOSE(left, right, 1e-10 * fabs(left));
+    ct_tape_free(tape);
+    for (int j = 0; j < 3; j++)
+        ct_tensor_release(in[j]), ct_tensor_release(d[j]);
+    ct_tensor_release(g);
+}
+
+/* A mean a thousand times the deviation costs float32 no digits but those that x has lost. */
+Test(norm, batch_norm_of_a_large_mean)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = wavy(CT_F32, CT_SHAPE(4, 1, 100), 1000), *exact = ct_tensor_cast(x, CT_F64);
+    ct_tensor *y = ct_batch_norm(tape, x, NULL, NULL, NULL, NULL, true, 0.1, 0);
+    ct_tensor *wanted = ct_batch_norm(tape, exact, NULL, NULL, NULL, NULL, true, 0.1, 0);
+    for (int64_t i = 0; i < ct_tensor_count(y); i++)
+        CLOSE(ct_tensor_at(y, i), ct_tensor_at(wanted, i), 1e-6);
+    ct_tape_free(tape);
+    ct_tensor_release(x), ct_tensor_release(exact);
+}
+
 Test(norm, one_value_per_channel_is_refused)
 {
     ct_tape *tape = ct_tape_new();

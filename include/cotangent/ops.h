@@ -119,6 +119,10 @@ CT_API ct_tensor *ct_linear(ct_tape *tape, ct_tensor *x, ct_tensor *weight, ct_t
  * PyTorch's defaults: momentum 0.1, eps 1e-5. */
 CT_API ct_tensor *ct_batch_norm(ct_tape *tape, ct_tensor *x, ct_tensor *running_mean, ct_tensor *running_var, ct_tensor *weight,
                                 ct_tensor *bias, bool training, double momentum, double eps);
+/* leaky_relu(batch_norm(…), negative_slope) in one pass each way. Slope 0 is relu, and 1 no activation. */
+CT_API ct_tensor *ct_batch_norm_leaky_relu(ct_tape *tape, ct_tensor *x, ct_tensor *running_mean, ct_tensor *running_var,
+                                           ct_tensor *weight, ct_tensor *bias, bool training, double momentum, double eps,
+                                           double negative_slope);
 /* Over the last `axes` axes of x; weight and bias have their shape, or are NULL. */
 CT_API ct_tensor *ct_layer_norm(ct_tape *tape, ct_tensor *x, int axes, ct_tensor *weight, ct_tensor *bias, double eps);
 /* Per sample and channel over the spatial axes; x (N, C, …). */

@@ -13,7 +13,7 @@ DECLARE(sign) DECLARE(erf) DECLARE(clamp) DECLARE(inside) DECLARE(leaky_relu) DE
 DECLARE(sigmoid) DECLARE(tanh) DECLARE(softplus) DECLARE(above) DECLARE(expand) DECLARE(sum_to) DECLARE(index) DECLARE(index_adjoint)
 DECLARE(gather) DECLARE(gather_adjoint) DECLARE(resample) DECLARE(resample_adjoint) DECLARE(avg_pool) DECLARE(avg_pool_adjoint)
 DECLARE(reshape) DECLARE(permute) DECLARE(concat) DECLARE(matmul) DECLARE(max) DECLARE(min) DECLARE(max_pool) DECLARE(softmax)
-DECLARE(log_softmax) DECLARE(normalize) DECLARE(bce) DECLARE(relu) DECLARE(masked)
+DECLARE(log_softmax) DECLARE(normalize) DECLARE(batch_norm) DECLARE(bce) DECLARE(relu) DECLARE(masked)
 
 /* ---- functions ----------------------------------------------------------------------- */
 
@@ -94,6 +94,7 @@ FUNCTION(f_avg_pool2d, ct_avg_pool2d(t, in[0], context))
 FUNCTION(f_avg_pool3d, ct_avg_pool3d(t, in[0], context))
 
 FUNCTION(f_batch_norm, ct_batch_norm(t, in[0], NULL, NULL, in[1], in[2], true, 0.1, 1e-5))
+FUNCTION(f_batch_norm_leaky, ct_batch_norm_leaky_relu(t, in[0], NULL, NULL, in[1], in[2], true, 0.1, 1e-5, 0.2))
 FUNCTION(f_batch_norm_eval, ct_batch_norm(t, in[0], in[3], in[4], in[1], in[2], false, 0.1, 1e-5))
 FUNCTION(f_layer_norm, ct_layer_norm(t, in[0], 2, in[1], in[2], 1e-5))
 FUNCTION(f_instance_norm, ct_instance_norm(t, in[0], in[1], in[2], 1e-5))
@@ -231,7 +232,8 @@ const ct_sample ct_samples[] = {
     LINEAR("avg_pool2d", avg_pool, f_avg_pool2d, &average2, REAL(1, 2, 4, 5))
     LINEAR("avg_pool3d", avg_pool_adjoint, f_avg_pool3d, &average3, REAL(1, 1, 2, 3, 2))
 
-    SAMPLE("batch_norm", normalize, f_batch_norm, NULL, 0, 0, 3, REAL(3, 2, 2), REAL(2), REAL(2))
+    SAMPLE("batch_norm", batch_norm, f_batch_norm, NULL, 0, 0, 3, REAL(3, 2, 2), REAL(2), REAL(2))
+    SAMPLE("batch_norm leaky_relu", batch_norm, f_batch_norm_leaky, NULL, 0, 0, 3, REAL(3, 2, 2), REAL(2), REAL(2))
     SAMPLE("batch_norm eval", pow, f_batch_norm_eval, NULL, 15, 0, 5, REAL(2, 2, 2), REAL(2), REAL(2), REAL(2), POSITIVE(2))
     SAMPLE("layer_norm", normalize, f_layer_norm, NULL, 0, 0, 3, REAL(2, 2, 3), REAL(2, 3), REAL(2, 3))
     SAMPLE("instance_norm", normalize, f_instance_norm, NULL, 0, 0, 3, REAL(2, 2, 5), REAL(2), REAL(2))

@@ -6,9 +6,13 @@
 
 #include "../tensor/internal.h"
 
+/* A Sequential runs a rectifier together with the layer before it where that layer can: forward_rectified is forward and then a
+ * leaky ReLU of that slope. */
 typedef struct ct_kind {
     const char *name;
     ct_tensor *(*forward)(ct_module *module, ct_tape *tape, ct_tensor *x);
+    ct_tensor *(*forward_rectified)(ct_module *module, ct_tape *tape, ct_tensor *x, double slope);
+    bool rectifier; /* a leaky ReLU of slope module->slope */
 } ct_kind;
 
 enum { CT_OWN_TENSORS = 5 }; /* of one layer: batch norm has the most */

@@ -27,12 +27,18 @@ static ct_tensor *conv_transpose(ct_module *m, ct_tape *tape, ct_tensor *x)
     return op[m->rank - 1](tape, x, m->weight, m->bias, &m->options);
 }
 
-static ct_tensor *batch_norm(ct_module *m, ct_tape *tape, ct_tensor *x)
+static ct_tensor *batch_norm_rectified(ct_module *m, ct_tape *tape, ct_tensor *x, double slope)
 {
-    ct_tensor *y = ct_batch_norm(tape, x, m->running_mean, m->running_var, m->weight, m->bias, m->training, MOMENTUM, EPS);
+    ct_tensor *y = ct_batch_norm_leaky_relu(tape, x, m->running_mean, m->running_var, m->weight, m->bias, m->training, MOMENTUM,
+                                            EPS, slope);
     if (y && m->training)
         *(double *)ct_tensor_data_mutable(m->batches) += 1;
     return y;
+}
+
+static ct_tensor *batch_norm(ct_module *m, ct_tape *tape, ct_tensor *x)
+{
+    return batch_norm_rectified(m, tape, x, 1);
 }
 
 static ct_tensor *layer_norm(ct_module *m, ct_tape *tape, ct_tensor *x)
@@ -88,23 +94,23 @@ enum { LINEAR, CONV, CONV_TRANSPOSE = CONV + 3, BATCH_NORM = CONV_TRANSPOSE + 3,
        LEAKY_RELU, TANH, SIGMOID, FLATTEN, FUNCTION };
 
 static const ct_kind kinds[] = {
-    [LINEAR] = { "Linear", linear },
-    [CONV] = { "Conv1d", conv },
-    [CONV + 1] = { "Conv2d", conv },
-    [CONV + 2] = { "Conv3d", conv },
-    [CONV_TRANSPOSE] = { "ConvTranspose1d", conv_transpose },
-    [CONV_TRANSPOSE + 1] = { "ConvTranspose2d", conv_transpose },
-    [CONV_TRANSPOSE + 2] = { "ConvTranspose3d", conv_transpose },
-    [BATCH_NORM] = { "BatchNorm", batch_norm },
-    [LAYER_NORM] = { "LayerNorm", layer_norm },
-    [INSTANCE_NORM] = { "InstanceNorm", instance_norm },
-    [GROUP_NORM] = { "GroupNorm", group_norm },
-    [RELU] = { "ReLU", relu },
-    [LEAKY_RELU] = { "LeakyReLU", leaky_relu },
-    [TANH] = { "Tanh", hyperbolic },
-    [SIGMOID] = { "Sigmoid", sigmoid },
-    [FLATTEN] = { "Flatten", flatten },
-    [FUNCTION] = { "Function", function },
+    [LINEAR] = { .name = "Linear", .forward = linear },
+    [CONV] = { .name = "Conv1d", .forward = conv },
+    [CONV + 1] = { .name = "Conv2d", .forward = conv },
+    [CONV + 2] = { .name = "Conv3d", .forward = conv },
+    [CONV_TRANSPOSE] = { .name = "ConvTranspose1d", .forward = conv_transpose },
+    [CONV_TRANSPOSE + 1] = { .name = "ConvTranspose2d", .forward = conv_transpose },
+    [CONV_TRANSPOSE + 2] = { .name = "ConvTranspose3d", .forward = conv_transpose },
+    [BATCH_NORM] = { .name = "BatchNorm", .forward = batch_norm, .forward_rectified = batch_norm_rectified },
+    [LAYER_NORM] = { .name = "LayerNorm", .forward = layer_norm },
+    [INSTANCE_NORM] = { .name = "InstanceNorm", .forward = instance_norm },
+    [GROUP_NORM] = { .name = "GroupNorm", .forward = group_norm },
+    [RELU] = { .name = "ReLU", .forward = relu, .rectifier = true },
+    [LEAKY_RELU] = { .name = "LeakyReLU", .forward = leaky_relu, .rectifier = true },
+    [TANH] = { .name = "Tanh", .forward = hyperbolic },
+    [SIGMOID] = { .name = "Sigmoid", .forward = sigmoid },
+    [FLATTEN] = { .name = "Flatten", .forward = flatten },
+    [FUNCTION] = { .name = "Function", .forward = function },
 };
 
 /* ---- linear and convolutions ---- */

@@ -121,7 +121,10 @@ static ct_tensor *forward_sequential(ct_module *module, ct_tape *tape, ct_tensor
 {
     ct_tensor *y = x;
     for (int i = 0; y && i < module->layer_count; i++) {
-        ct_tensor *next = ct_module_forward(module->layers[i], tape, y);
+        ct_module *layer = module->layers[i], *after = i + 1 < module->layer_count ? module->layers[i + 1] : NULL;
+        const bool both = layer->kind->forward_rectified && after && after->kind->rectifier;
+        ct_tensor *next = both ? layer->kind->forward_rectified(layer, tape, y, after->slope) : ct_module_forward(layer, tape, y);
+        i += both;
         if (y != x && next != y && next)
             ct_tape_drop(tape, y);
         y = next;
@@ -129,7 +132,7 @@ static ct_tensor *forward_sequential(ct_module *module, ct_tape *tape, ct_tensor
     return y;
 }
 
-static const ct_kind sequential = { "Sequential", forward_sequential };
+static const ct_kind sequential = { .name = "Sequential", .forward = forward_sequential };
 
 /* Lists all layers' tensors as "<layer>.<name>". */
 static bool list_tensors(ct_module *module)

@@ -157,8 +157,11 @@ struct broadcast {
     int64_t extent[CT_MAX_RANK], stride[2][CT_MAX_RANK]; /* in elements; the last axis is the row, with stride 0 or 1 */
 };
 
-static struct broadcast plan_broadcast(ct_shape out, const ct_tensor *const in[2])
+static struct broadcast plan_broadcast(const ct_tensor *result, const ct_tensor *const in[2])
 {
+    const ct_shape out = result->shape;
+    if (in[0]->count == result->count && in[1]->count == result->count) /* nothing is broadcast: one row */
+        return (struct broadcast){ .axes = 1, .extent = { result->count }, .stride = { { 1 }, { 1 } } };
     int64_t stride[2][CT_MAX_RANK];
     for (int o = 0; o < 2; o++) {
         int64_t step = 1;
@@ -221,7 +224,7 @@ static void binary_range(void *context, int64_t begin, int64_t end)
 
 static bool run_binary(ct_call *call, enum ct_binary f)
 {
-    struct binary_job job = { call, f, plan_broadcast(call->out->shape, (const ct_tensor *const[]){ call->in[0], call->in[1] }),
+    struct binary_job job = { call, f, plan_broadcast(call->out, (const ct_tensor *const[]){ call->in[0], call->in[1] }),
                               { 0, 1 } };
     ct_parallel_for(call->out->count, GRAIN, binary_range, &job);
     return true;
@@ -306,7 +309,7 @@ static bool expand_forward(ct_tape *tape, ct_call *call)
 {
     (void)tape;
     struct binary_job job = { call, CT_BINARY_FIRST,
-                              plan_broadcast(call->out->shape, (const ct_tensor *const[]){ call->in[0], call->in[0] }), { 0, 0 } };
+                              plan_broadcast(call->out, (const ct_tensor *const[]){ call->in[0], call->in[0] }), { 0, 0 } };
     ct_parallel_for(call->out->count, GRAIN, binary_range, &job);
     return true;
 }

@@ -1,5 +1,5 @@
-/* Normalisation: one row, which sees x as (N, C, S) and normalises each of C over N and S. Batch norm is that; layer,
- * instance and group norm take one N and as many channels as they have sets of statistics. */
+/* Layer, instance and group normalisation: one row, which sees x as (N, C, S) and normalises each of C over N and S. They take one N
+ * and as many channels as they have sets of statistics. */
 #include "norm.h"
 
 #include "kernels/norm.h"
@@ -7,21 +7,10 @@
 #include <math.h>
 
 typedef struct normalize_attributes {
-    double eps, momentum;
-    ct_tensor *running_mean, *running_var; /* looked at during forward only */
+    double eps;
 } normalize_attributes;
 
 #define MOMENTS(tensor) ((double(*)[3])ct_data(tensor))
-
-static void running_update(const ct_call *call, int64_t count)
-{
-    const normalize_attributes *a = call->attributes;
-    void *mean = a->running_mean ? ct_tensor_data_mutable(a->running_mean) : NULL;
-    void *var = a->running_var ? ct_tensor_data_mutable(a->running_var) : NULL;
-    const double unbias = (double)count / (double)(count - 1);
-    CT_KERNEL_OF(call->out->dtype, ct_running_update)
-    (call->out->shape.extent[1], a->momentum, unbias, (const double(*)[3])MOMENTS(call->aux), mean, var);
-}
 
 static bool normalize_forward(ct_tape *tape, ct_call *call)
 {
@@ -34,8 +23,6 @@ static bool normalize_forward(ct_tape *tape, ct_call *call)
     }
     CT_KERNEL_OF(call->out->dtype, ct_normalize)
     (extent[0], extent[1], extent[2], a->eps, CT_IN(call, 0), CT_OUT(call), MOMENTS(call->aux));
-    if (a->running_mean || a->running_var)
-        running_update(call, extent[0] * extent[2]);
     return true;
 }
 
@@ -89,7 +76,7 @@ static ct_tensor *normalize(ct_tape *tape, ct_tensor *x, int64_t n, int64_t c, n
 
 /* ---- checks and the affine part -------------------------------------------------------- */
 
-static bool has_channels(ct_tape *tape, const char *op, const ct_tensor *x)
+bool ct_norm_has_channels(ct_tape *tape, const char *op, const ct_tensor *x)
 {
     if (!x)
         ct_fail(tape, CT_BAD_ARGUMENT, "%s: x is NULL", op);
@@ -100,7 +87,7 @@ static bool has_channels(ct_tape *tape, const char *op, const ct_tensor *x)
     return false;
 }
 
-static bool eps_allowed(ct_tape *tape, const char *op, double eps)
+bool ct_norm_eps_allowed(ct_tape *tape, const char *op, double eps)
 {
     if (isfinite(eps) && eps >= 0)
         return true;
@@ -108,8 +95,7 @@ static bool eps_allowed(ct_tape *tape, const char *op, double eps)
     return false;
 }
 
-/* A parameter or statistic (or NULL) must have x's dtype and the given shape. */
-static bool fits(ct_tape *tape, const char *op, const char *name, const ct_tensor *x, const ct_tensor *p, ct_shape shape)
+bool ct_norm_fits(ct_tape *tape, const char *op, const char *name, const ct_tensor *x, const ct_tensor *p, ct_shape shape)
 {
     if (!p || (p->dtype == x->dtype && ct_shape_equal(p->shape, shape)))
         return true;
@@ -121,8 +107,7 @@ static bool fits(ct_tape *tape, const char *op, const char *name, const ct_tenso
     return false;
 }
 
-/* (1, C, 1, …), which broadcasts a channel's value over x. */
-static ct_tensor *per_channel(ct_tape *tape, const ct_tensor *x, ct_tensor *p)
+ct_tensor *ct_norm_per_channel(ct_tape *tape, const ct_tensor *x, ct_tensor *p)
 {
     ct_shape shape = { .rank = x->shape.rank };
     for (int i = 0; i < shape.rank; i++)
@@ -130,44 +115,16 @@ static ct_tensor *per_channel(ct_tape *tape, const ct_tensor *x, ct_tensor *p)
     return ct_reshape(tape, p, shape);
 }
 
-static ct_tensor *channel_affine(ct_tape *tape, ct_tensor *y, ct_tensor *weight, ct_tensor *bias)
+ct_tensor *ct_norm_affine(ct_tape *tape, ct_tensor *y, ct_tensor *weight, ct_tensor *bias)
 {
     if (y && weight)
-        y = ct_mul(tape, y, per_channel(tape, y, weight));
+        y = ct_mul(tape, y, ct_norm_per_channel(tape, y, weight));
     if (y && bias)
-        y = ct_add(tape, y, per_channel(tape, y, bias));
+        y = ct_add(tape, y, ct_norm_per_channel(tape, y, bias));
     return y;
 }
 
-/* ---- the public four --------------------------------------------------------------------- */
-
-ct_tensor *ct_batch_norm(ct_tape *tape, ct_tensor *x, ct_tensor *running_mean, ct_tensor *running_var, ct_tensor *weight,
-                         ct_tensor *bias, bool training, double momentum, double eps)
-{
-    const char *op = "batch_norm";
-    if (!has_channels(tape, op, x) || !eps_allowed(tape, op, eps))
-        return NULL;
-    const int64_t n = x->shape.extent[0], c = x->shape.extent[1];
-    const ct_shape channels = CT_SHAPE(c);
-    if (!fits(tape, op, "running_mean", x, running_mean, channels) || !fits(tape, op, "running_var", x, running_var, channels) ||
-        !fits(tape, op, "weight", x, weight, channels) || !fits(tape, op, "bias", x, bias, channels))
-        return NULL;
-    if (!training) {
-        if (!running_mean || !running_var)
-            return ct_fail(tape, CT_BAD_ARGUMENT, "batch_norm: without training it needs running_mean and running_var");
-        ct_tensor *centred = ct_sub(tape, x, per_channel(tape, x, running_mean));
-        ct_tensor *r = ct_pow(tape, ct_add_scalar(tape, running_var, eps), -0.5);
-        ct_tensor *y = centred && r ? ct_mul(tape, centred, per_channel(tape, x, r)) : NULL;
-        return channel_affine(tape, y, weight, bias);
-    }
-    if (!isfinite(momentum))
-        return ct_fail(tape, CT_BAD_ARGUMENT, "batch_norm: momentum %g must be finite", momentum);
-    if (c && x->count / c < 2)
-        return ct_fail(tape, CT_BAD_SHAPE, "batch_norm: training needs more than 1 value per channel, x %s has %lld",
-                       CT_TEXT(x->shape), (long long)(x->count / c));
-    ct_tensor *y = normalize(tape, x, n, c, (normalize_attributes){ eps, momentum, running_mean, running_var });
-    return channel_affine(tape, y, weight, bias);
-}
+/* ---- the public three ------------------------------------------------------------------- */
 
 ct_tensor *ct_layer_norm(ct_tape *tape, ct_tensor *x, int axes, ct_tensor *weight, ct_tensor *bias, double eps)
 {
@@ -180,7 +137,8 @@ ct_tensor *ct_layer_norm(ct_tape *tape, ct_tensor *x, int axes, ct_tensor *weigh
     ct_shape last = { .rank = axes };
     for (int i = 0; i < axes; i++)
         last.extent[i] = x->shape.extent[rank - axes + i];
-    if (!eps_allowed(tape, op, eps) || !fits(tape, op, "weight", x, weight, last) || !fits(tape, op, "bias", x, bias, last))
+    if (!ct_norm_eps_allowed(tape, op, eps) || !ct_norm_fits(tape, op, "weight", x, weight, last) ||
+        !ct_norm_fits(tape, op, "bias", x, bias, last))
         return NULL;
     const int64_t rows = ct_shape_product(x->shape, 0, rank - axes);
     ct_tensor *y = normalize(tape, x, 1, rows, (normalize_attributes){ .eps = eps });
@@ -193,16 +151,16 @@ static ct_tensor *normalize_groups(ct_tape *tape, const char *op, ct_tensor *x, 
                                    ct_tensor *bias, double eps)
 {
     const ct_shape channels = CT_SHAPE(x->shape.extent[1]);
-    if (!eps_allowed(tape, op, eps) || !fits(tape, op, "weight", x, weight, channels) ||
-        !fits(tape, op, "bias", x, bias, channels))
+    if (!ct_norm_eps_allowed(tape, op, eps) || !ct_norm_fits(tape, op, "weight", x, weight, channels) ||
+        !ct_norm_fits(tape, op, "bias", x, bias, channels))
         return NULL;
     ct_tensor *y = normalize(tape, x, 1, x->shape.extent[0] * groups, (normalize_attributes){ .eps = eps });
-    return channel_affine(tape, y, weight, bias);
+    return ct_norm_affine(tape, y, weight, bias);
 }
 
 ct_tensor *ct_instance_norm(ct_tape *tape, ct_tensor *x, ct_tensor *weight, ct_tensor *bias, double eps)
 {
-    if (!has_channels(tape, "instance_norm", x))
+    if (!ct_norm_has_channels(tape, "instance_norm", x))
         return NULL;
     if (x->shape.rank < 3 || ct_shape_product(x->shape, 2, x->shape.rank) == 1)
         return ct_fail(tape, CT_BAD_SHAPE, "instance_norm: x %s needs more than 1 spatial value per channel", CT_TEXT(x->shape));
@@ -211,7 +169,7 @@ ct_tensor *ct_instance_norm(ct_tape *tape, ct_tensor *x, ct_tensor *weight, ct_t
 
 ct_tensor *ct_group_norm(ct_tape *tape, ct_tensor *x, int64_t groups, ct_tensor *weight, ct_tensor *bias, double eps)
 {
-    if (!has_channels(tape, "group_norm", x))
+    if (!ct_norm_has_channels(tape, "group_norm", x))
         return NULL;
     if (groups < 1 || x->shape.extent[1] % groups)
         return ct_fail(tape, CT_BAD_ARGUMENT, "group_norm: groups %lld must divide the %lld channels of x %s", (long long)groups,

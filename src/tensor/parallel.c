@@ -29,6 +29,10 @@ void ct_parallel_for(int64_t count, int64_t grain, void (*body)(void *context, i
         return;
     if (grain < 1)
         grain = 1;
+    if (count <= grain) { /* a small op must not pay for the runtime */
+        body(context, 0, count);
+        return;
+    }
     int64_t chunks = (count - 1) / grain + 1;
     int threads = omp_in_parallel() ? 1 : ct_get_num_threads();
     if (threads > chunks)

@@ -86,15 +86,3 @@ void X(ct_normalize_vjp)(int64_t n, int64_t channels, int64_t s, const double (*
     normalize_work work = { .n = n, .channels = channels, .s = s, .x = y, .g = g, .y = dx, .saved = moments };
     ct_parallel_for(channels, channel_grain(n, s), normalize_channels_vjp, &work);
 }
-
-void X(ct_running_update)(int64_t channels, double momentum, double unbias, const double (*moments)[3], void *running_mean,
-                          void *running_var)
-{
-    real *mean = running_mean, *var = running_var;
-    for (int64_t c = 0; c < channels; c++) {
-        if (mean)
-            mean[c] = (real)((1 - momentum) * (double)mean[c] + momentum * moments[c][0]);
-        if (var)
-            var[c] = (real)((1 - momentum) * (double)var[c] + momentum * unbias * moments[c][1]);
-    }
-}

@@ -11,8 +11,4 @@ CT_KERNEL(void, ct_normalize, int64_t n, int64_t channels, int64_t s, double eps
 CT_KERNEL(void, ct_normalize_vjp, int64_t n, int64_t channels, int64_t s, const double (*moments)[3], const void *y,
           const void *g, void *dx);
 
-/* running ← running + momentum (statistic − running). */
-CT_KERNEL(void, ct_running_update, int64_t channels, double momentum, double unbias, const double (*moments)[3],
-          void *running_mean, void *running_var);
-
 #endif

@@ -1,0 +1,152 @@
+/* One thread owns a channel, and a sum is LANES partial sums in double, joined in a fixed tree: the order of its terms depends on the
+ * shape alone, whatever the vector's width. */
+#include "batch_norm.h"
+#include "real.h"
+
+enum { LANES = 16 };
+
+static double joined(double lane[LANES])
+{
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int i = 0; i < width; i++)
+            lane[i] += lane[i + width];
+    return lane[0];
+}
+
+/* A channel's numbers, rounded once. The mean is two reals, so that nothing is lost where it is large beside the deviation. */
+typedef struct channel {
+    real mean, rest, r, weight, bias, slope;
+} channel;
+
+static channel channel_of(const ct_batch_norm_work *w, int64_t c)
+{
+    const double mean = w->moments[c][0];
+    channel k = { .mean = (real)mean, .r = (real)w->moments[c][2], .slope = (real)w->slope };
+    k.rest = (real)(mean - (double)k.mean);
+    k.weight = ((const real *)w->weight)[c];
+    k.bias = ((const real *)w->bias)[c];
+    return k;
+}
+
+/* Σ over the channel of an expression of the index i of a run of s values at `at`, added to lane[]. */
+#define SUM(lane, ...)                                        \
+    do {                                                      \
+        int64_t i0 = 0;                                       \
+        for (; i0 + LANES <= w->s; i0 += LANES)               \
+            for (int l = 0; l < LANES; l++) {                 \
+                const int64_t i = at + i0 + l;                \
+                lane[l] += (double)(__VA_ARGS__);             \
+            }                                                 \
+        for (int l = 0; i0 + l < w->s; l++) {                 \
+            const int64_t i = at + i0 + l;                    \
+            lane[l] += (double)(__VA_ARGS__);                 \
+        }                                                     \
+    } while (0)
+
+static void forward_channels(void *context, int64_t begin, int64_t end)
+{
+    const ct_batch_norm_work *w = context;
+    const real *restrict x = w->x;
+    real *restrict y = w->y;
+    const double count = (double)(w->n * w->s);
+    for (int64_t c = begin; c < end; c++) {
+        double sums[LANES] = { 0 }, squares[LANES] = { 0 };
+        for (int64_t n = 0; n < w->n; n++) {
+            const int64_t at = (n * w->channels + c) * w->s;
+            SUM(sums, x[i]);
+        }
+        const double mean = joined(sums) / count;
+        const real high = (real)mean, low = (real)(mean - (double)high);
+        for (int64_t n = 0; n < w->n; n++) {
+            const int64_t at = (n * w->channels + c) * w->s;
+            SUM(squares, ((x[i] - high) - low) * ((x[i] - high) - low));
+        }
+        w->moments[c][0] = mean;
+        w->moments[c][1] = joined(squares) / count;
+        w->moments[c][2] = 1 / sqrt(w->moments[c][1] + w->eps);
+
+        const channel k = channel_of(w, c);
+        for (int64_t n = 0; n < w->n; n++) {
+            const int64_t at = (n * w->channels + c) * w->s;
+            if (w->slope == 0)
+                for (int64_t i = at; i < at + w->s; i++) {
+                    const real z = ((x[i] - k.mean) - k.rest) * k.r * k.weight + k.bias;
+                    y[i] = z <= 0 ? 0 : z; /* no negative zero, and 0 at −∞ */
+                }
+            else
+                for (int64_t i = at; i < at + w->s; i++) {
+                    const real z = ((x[i] - k.mean) - k.rest) * k.r * k.weight + k.bias;
+                    y[i] = z > 0 ? z : z * k.slope;
+                }
+        }
+    }
+}
+
+/* The cotangent of z. */
+static inline real before(const channel *k, real normal, real g)
+{
+    const real z = normal * k->weight + k->bias;
+    return z > 0 ? g : k->slope == 0 ? 0 : g * k->slope;
+}
+
+static void backward_channels(void *context, int64_t begin, int64_t end)
+{
+    const ct_batch_norm_work *w = context;
+    const real *restrict x = w->x, *restrict g = w->g;
+    real *restrict dx = w->dx;
+    const double count = (double)(w->n * w->s);
+    for (int64_t c = begin; c < end; c++) {
+        const channel k = channel_of(w, c);
+        double sums[LANES] = { 0 }, dots[LANES] = { 0 };
+        for (int64_t n = 0; n < w->n; n++) {
+            const int64_t at = (n * w->channels + c) * w->s;
+            SUM(sums, before(&k, ((x[i] - k.mean) - k.rest) * k.r, g[i]));
+            SUM(dots, before(&k, ((x[i] - k.mean) - k.rest) * k.r, g[i]) * (((x[i] - k.mean) - k.rest) * k.r));
+        }
+        const double sum = joined(sums), dot = joined(dots);
+        if (w->dweight)
+            ((real *)w->dweight)[c] = (real)dot;
+        if (w->dbias)
+            ((real *)w->dbias)[c] = (real)sum;
+        if (!dx)
+            continue;
+        const real mean = (real)(sum / count), slope = (real)(dot / count), scale = k.r * k.weight;
+        for (int64_t n = 0; n < w->n; n++) {
+            const int64_t at = (n * w->channels + c) * w->s;
+            for (int64_t i = at; i < at + w->s; i++) {
+                const real normal = ((x[i] - k.mean) - k.rest) * k.r;
+                dx[i] = scale * (before(&k, normal, g[i]) - mean - normal * slope);
+            }
+        }
+    }
+}
+
+/* Channels a chunk holds: some 16,384 values. */
+static int64_t channel_grain(const ct_batch_norm_work *w)
+{
+    return 1 + 16384 / (1 + w->n * w->s);
+}
+
+void X(ct_batch_norm_forward)(const ct_batch_norm_work *work)
+{
+    ct_batch_norm_work w = *work;
+    ct_parallel_for(w.channels, channel_grain(&w), forward_channels, &w);
+}
+
+void X(ct_batch_norm_backward)(const ct_batch_norm_work *work)
+{
+    ct_batch_norm_work w = *work;
+    ct_parallel_for(w.channels, channel_grain(&w), backward_channels, &w);
+}
+
+void X(ct_running_update)(int64_t channels, double momentum, double unbias, const double (*moments)[3], void *running_mean,
+                          void *running_var)
+{
+    real *mean = running_mean, *var = running_var;
+    for (int64_t c = 0; c < channels; c++) {
+        if (mean)
+            mean[c] = (real)((1 - momentum) * (double)mean[c] + momentum * moments[c][0]);
+        if (var)
+            var[c] = (real)((1 - momentum) * (double)var[c] + momentum * unbias * moments[c][1]);
+    }
+}
