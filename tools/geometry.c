@@ -207,13 +207,17 @@ static void print_windows(const struct axis *axis)
         return;
     puts("  Windows, one a line ('#' reads the input, 'o' the padding):");
     for (int64_t o = 0; o < axis->y; o++) {
-        printf("    %3" PRId64 "  ", o);
+        char line[4 * LONGEST_ROW + 1] = "";
+        int length = 0;
         for (int64_t q = -axis->p; q < axis->x + axis->p; q++) {
             int64_t tap = q + axis->p - o * axis->s;
             bool inside = q >= 0 && q < axis->x, reads = tap >= 0 && tap < axis->e && tap % axis->d == 0;
-            printf(" %c", reads ? (inside ? '#' : 'o') : inside ? '.' : ' ');
+            line[length++] = ' ';
+            line[length++] = reads ? (inside ? '#' : 'o') : inside ? '.' : ' ';
         }
-        putchar('\n');
+        while (length > 0 && line[length - 1] == ' ')
+            length--;
+        printf("    %3" PRId64 "  %.*s\n", o, length, line);
     }
 }
 
