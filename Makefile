@@ -1,9 +1,13 @@
 # Cotangent. `make help` lists the targets; `make demo` and `make test` do everything by themselves.
 
 BUILD  ?= build
-CC     ?= gcc
-OPT    ?= -O3 -g
+OPT    ?= -O3
 PREFIX ?= /usr/local
+ifeq ($(origin CC), default)
+CC := gcc
+endif
+# All cores, unless the caller has said how many jobs.
+SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 VERSION := $(shell sed -n 's/^.define CT_VERSION "\(.*\)"/\1/p' include/cotangent/version.h)
 SONAME  := libcotangent.so.$(firstword $(subst ., ,$(VERSION)))
@@ -12,8 +16,10 @@ WARN   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror
 CSTD   := -std=c11 -D_GNU_SOURCE
 DEPS   := openblas jansson libturbojpeg zlib
 CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=off -fno-math-errno -fno-trapping-math -MMD -MP \
-             -Iinclude $(shell pkg-config --cflags $(DEPS)) $(CFLAGS)
-LIBS   := $(shell pkg-config --libs $(DEPS)) -lm
+             -Iinclude $(DEPS_CFLAGS) $(CFLAGS)
+# Silent where pkg-config is still to be installed: `deps` does it before anything is compiled.
+DEPS_CFLAGS := $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
+LIBS := $(shell pkg-config --libs $(DEPS) 2>/dev/null) -lm
 
 # Kernels are compiled once a precision; everything else once.
 KERNELS := $(wildcard src/ops/kernels/*.c)
@@ -31,7 +37,7 @@ PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(BUILD)/dcgan $(BUILD)/cotangent
 .PHONY: all help deps demo bench test kills asan ubsan valgrind cov lint format install uninstall clean
 
 all: deps ## build the library and the programs
-	@$(MAKE) --no-print-directory build
+	+@$(SUBMAKE) build
 
 .PHONY: build
 build: $(BUILD)/libcotangent.a $(BUILD)/libcotangent.so $(PROGRAMS)
@@ -79,7 +85,7 @@ $(BUILD)/bench-%: $(BUILD)/bench/%.o $(BUILD)/bench/measure.o $(BUILD)/libcotang
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
 PYTHON ?= /usr/bin/python3
 bench: deps ## time everything beside PyTorch, in turn; PYTHON=… for one that has a newer PyTorch, BENCH=--quick for a rough answer
-	@$(MAKE) --no-print-directory $(BENCHES) $(BUILD)/dcgan
+	+@$(SUBMAKE) $(BENCHES) $(BUILD)/dcgan
 	@$(PYTHON) -c 'import torch' 2>/dev/null || scripts/install-dependencies python3-torch
 	@$(PYTHON) bench/compare.py --build $(BUILD) --python $(PYTHON) $(BENCH)
 
@@ -87,16 +93,17 @@ bench: deps ## time everything beside PyTorch, in turn; PYTHON=… for one that 
 
 DEMO := --data glyphs --characters ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 --size 32 --steps 2000 --batch 32 --lr 0.0004
 demo: deps ## train a DCGAN on the letters of this machine's fonts; pictures in out/demo
-	@$(MAKE) --no-print-directory $(BUILD)/dcgan
+	+@$(SUBMAKE) $(BUILD)/dcgan
 	OPENBLAS_NUM_THREADS=1 $(BUILD)/dcgan train $(DEMO) --out out/demo --overwrite
 
 # ---- tests: one Criterion program; each variant in a folder of its own ---------------------
 
 RUN     = OPENBLAS_NUM_THREADS=1
-VARIANT = +@$(MAKE) --no-print-directory BUILD=$(BUILD)/$@ $(BUILD)/$@/test
+VARIANT = +@$(SUBMAKE) BUILD=$(BUILD)/$@ $(BUILD)/$@/test
 
-# Criterion's own macros convert; the tests' code is held to every other warning.
+# Criterion's own macros convert; the tests' code is held to every other warning. Its speed is the library's.
 $(BUILD)/tests/%.o: WARN += -Wno-conversion
+$(BUILD)/tests/%.o: OPT += -O1
 
 # The example's files are tested as they are, but for its main. The command is run: its tests look for it next to them.
 TESTED := $(filter-out examples/dcgan/main.c,$(DCGAN))
@@ -104,7 +111,7 @@ $(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/lib
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS)
 
 test: deps ## build and run every test
-	@$(MAKE) --no-print-directory $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan
+	+@$(SUBMAKE) $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan
 	$(RUN) $(BUILD)/test
 	@$(RUN) $(BUILD)/bench-conv --threads 1 --filter dcgan32.1 --seconds 0
 	@$(RUN) $(BUILD)/bench-scalar --seconds 0
@@ -113,7 +120,7 @@ test: deps ## build and run every test
 	@scripts/check-resume $(BUILD) 5
 
 kills: deps ## kill a training run 200 times, go on each time, and compare all bytes at the end
-	@$(MAKE) --no-print-directory $(BUILD)/dcgan
+	+@$(SUBMAKE) $(BUILD)/dcgan
 	@scripts/check-resume $(BUILD) 200
 
 asan: deps ## the tests under AddressSanitizer and UBSan; leaks fail too
