@@ -28,13 +28,14 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.f32.o) $(KERNELS
 
 TESTS   := $(wildcard tests/*.c)
 DCGAN   := $(wildcard examples/dcgan/*.c)
+DCGAN_LIBS := -lmd
 TOOL    := $(wildcard tools/*.c)
 LESSONS := $(wildcard examples/*.c)
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench-%,$(filter-out bench/measure.c,$(wildcard bench/*.c)))
 PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(BUILD)/dcgan $(BUILD)/cotangent
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo bench test kills asan ubsan valgrind cov lint format install uninstall clean
+.PHONY: all help deps demo bench test report kills asan ubsan valgrind cov lint format install uninstall clean
 
 all: deps ## build the library and the programs
 	+@$(SUBMAKE) build
@@ -71,7 +72,7 @@ $(BUILD)/%.o: %.c
 	$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 $(BUILD)/dcgan: $(DCGAN:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
-	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
+	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS) $(DCGAN_LIBS)
 
 $(BUILD)/cotangent: $(TOOL:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
@@ -108,7 +109,7 @@ $(BUILD)/tests/%.o: OPT += -O1
 # The example's files are tested as they are, but for its main. The command is run: its tests look for it next to them.
 TESTED := $(filter-out examples/dcgan/main.c,$(DCGAN))
 $(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a | $(BUILD)/cotangent
-	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS)
+	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS) $(DCGAN_LIBS)
 
 test: deps ## build and run every test
 	+@$(SUBMAKE) $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan
@@ -118,6 +119,11 @@ test: deps ## build and run every test
 	@$(RUN) $(BUILD)/dcgan bench --size 16 --channels 1 --ngf 4 --ndf 4 --batch 4 --steps 2
 	@scripts/check-docs $(BUILD)
 	@scripts/check-resume $(BUILD) 5
+
+report: ## train for a moment, open the report in headless Chromium and photograph it
+	@$(MAKE) --no-print-directory $(BUILD)/dcgan
+	$(RUN) $(BUILD)/dcgan train --characters ABC --size 16 --ngf 4 --ndf 4 --batch 8 --steps 400 --every 50 --out $(BUILD)/report --overwrite --quiet
+	@scripts/check-report $(BUILD)/report/report.html $(BUILD)/report/screenshot.png
 
 kills: deps ## kill a training run 200 times, go on each time, and compare all bytes at the end
 	+@$(SUBMAKE) $(BUILD)/dcgan

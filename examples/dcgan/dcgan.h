@@ -153,8 +153,14 @@ struct log;
 /* log.csv (a function of the settings alone) and log.jsonl (with times) in a folder, after the rows up to `step`. */
 struct log *log_open(const char *folder, int64_t step, ct_error *error);
 void log_step(struct log *log, int64_t step, const struct dcgan_report *report, double images_per_second);
+ct_status log_flush(struct log *log, ct_error *error); /* all of it to the system */
 ct_status log_sync(struct log *log, ct_error *error); /* all of it to the disk */
 ct_status log_close(struct log *log, ct_error *error);
+
+/* ---- report.c ---- */
+
+/* folder/report.html from what else is in the folder. */
+ct_status report_write(const char *folder, ct_error *error);
 
 /* ---- progress.c ---- */
 
@@ -182,6 +188,6 @@ struct train_options {
 
 ct_status train(const struct train_options *options, ct_error *error);
 
-extern const struct verb verb_train, verb_sample, verb_bench;
+extern const struct verb verb_train, verb_sample, verb_report, verb_bench;
 
 #endif

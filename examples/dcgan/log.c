@@ -78,15 +78,24 @@ void log_step(struct log *log, int64_t step, const struct dcgan_report *report, 
             images_per_second);
 }
 
+ct_status log_flush(struct log *log, ct_error *error)
+{
+    if (fflush(log->csv) == 0 && fflush(log->json) == 0 && !ferror(log->csv) && !ferror(log->json))
+        return CT_OK;
+    return ct_error_set(error, CT_IO_ERROR, "cannot write the logs: %s", strerror(errno));
+}
+
 static bool sync_one(FILE *file)
 {
-    return fflush(file) == 0 && !ferror(file) && (fsync(fileno(file)) == 0 || errno == EINVAL || errno == EROFS);
+    return fsync(fileno(file)) == 0 || errno == EINVAL || errno == EROFS;
 }
 
 ct_status log_sync(struct log *log, ct_error *error)
 {
-    return sync_one(log->csv) && sync_one(log->json) ? CT_OK
-                                                     : ct_error_set(error, CT_IO_ERROR, "cannot write the logs: %s", strerror(errno));
+    ct_status status = log_flush(log, error);
+    if (status == CT_OK && !(sync_one(log->csv) && sync_one(log->json)))
+        status = ct_error_set(error, CT_IO_ERROR, "cannot write the logs: %s", strerror(errno));
+    return status;
 }
 
 ct_status log_close(struct log *log, ct_error *error)

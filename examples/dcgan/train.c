@@ -47,7 +47,9 @@ static ct_status write_samples(struct run *run, ct_error *error)
     snprintf(name, sizeof name, "samples-%06lld.png", (long long)run->state.step);
     ct_status status = picture_grid(file_in(run, name, path), images, COLUMNS, picture_zoom(run->gan.shape.size), error);
     ct_tensor_release(images);
-    return status;
+    if (status == CT_OK)
+        status = log_flush(run->log, error);
+    return status == CT_OK ? report_write(run->options->out, error) : status;
 }
 
 /* The logs first: a checkpoint promises the rows up to it. */
@@ -233,13 +235,15 @@ static ct_status run_steps(struct run *run, ct_error *error)
         status = write_checkpoint(run, error);
     if (status == CT_OK)
         status = write_networks(run, error);
+    if (status == CT_OK)
+        status = report_write(options->out, error); /* once more, with the last checkpoint's hash */
     if (status != CT_OK)
         return status;
     if (step < options->steps)
         printf("stopped after %lld of %lld steps; go on with\n  dcgan train --resume %s\n", step, (long long)options->steps, options->out);
     else
-        printf("done: %lld steps. Look at %s/samples-%06lld.png; draw more with\n  dcgan sample --model %s/generator.safetensors\n", step,
-               options->out, step, options->out);
+        printf("done: %lld steps. Look at %s/report.html; draw more with\n  dcgan sample --model %s/generator.safetensors\n", step,
+               options->out, options->out);
     return CT_OK;
 }
 

@@ -1,0 +1,316 @@
+/* dcgan report: a run's folder as one HTML file: curves, pictures over time, settings, machine, and the checkpoint's hash. */
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <sha2.h>
+
+#include "report.h"
+
+enum { MOST_PICTURES = 12 };
+
+/* ---- the log ---- */
+
+#define COUNT_FIELD(name) +1
+#define FIELD_NAME(name) #name,
+enum { FIELDS = REPORT_FIELDS(COUNT_FIELD) };
+static const char *const field_name[] = { REPORT_FIELDS(FIELD_NAME) };
+
+struct rows {
+    int64_t count, room;
+    double *step, *value[FIELDS];
+};
+
+static bool rows_grow(struct rows *rows)
+{
+    if (rows->count < rows->room)
+        return true;
+    int64_t room = rows->room > 0 ? rows->room * 2 : 1024;
+    double **columns[FIELDS + 1] = { &rows->step };
+    for (int f = 0; f < FIELDS; f++)
+        columns[f + 1] = &rows->value[f];
+    for (int c = 0; c <= FIELDS; c++) {
+        double *larger = realloc(*columns[c], (size_t)room * sizeof **columns[c]);
+        if (larger == NULL)
+            return false;
+        *columns[c] = larger;
+    }
+    rows->room = room;
+    return true;
+}
+
+/* The rows that are whole, in the order of the fields. */
+static bool rows_read(struct rows *rows, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[512];
+    bool good = file != NULL;
+    *rows = (struct rows){ .count = 0 };
+    while (good && fgets(line, sizeof line, file) != NULL) {
+        char *at = line, *end;
+        double step = strtod(at, &end), value[FIELDS];
+        int fields = 0;
+        for (at = end; fields < FIELDS && *at == ',' && (value[fields] = strtod(at + 1, &end), end > at + 1); at = end)
+            fields++;
+        if (end == line || fields < FIELDS)
+            continue;
+        if ((good = rows_grow(rows))) {
+            rows->step[rows->count] = step;
+            for (int f = 0; f < FIELDS; f++)
+                rows->value[f][rows->count] = value[f];
+            rows->count++;
+        }
+    }
+    if (file != NULL)
+        fclose(file);
+    return good;
+}
+
+static void rows_free(struct rows *rows)
+{
+    free(rows->step);
+    for (int f = 0; f < FIELDS; f++)
+        free(rows->value[f]);
+}
+
+static const double *column(const struct rows *rows, const char *name)
+{
+    int f = 0;
+    while (strcmp(field_name[f], name) != 0)
+        f++;
+    return rows->value[f];
+}
+
+static void write_charts(FILE *out, const struct rows *rows, bool critic)
+{
+    const struct chart_series losses[] = { { "discriminator", column(rows, "d_loss") }, { "generator", column(rows, "g_loss") } };
+    const struct chart_series answers[] = { { "to real", column(rows, "d_real") }, { "to fake", column(rows, "d_fake") },
+                                            { "to fake, after its step", column(rows, "d_fake_after") } };
+    const struct chart_series penalty[] = { { "λ (‖gradient‖ − 1)²", column(rows, "penalty") } };
+    chart_svg(out, "Losses", rows->count, rows->step, 2, losses);
+    chart_svg(out, critic ? "The critic's mean answer" : "The discriminator's mean answer: the chance that a picture is real", rows->count,
+              rows->step, 3, answers);
+    if (critic)
+        chart_svg(out, "Gradient penalty", rows->count, rows->step, 1, penalty);
+}
+
+/* ---- text and bytes inside HTML ---- */
+
+static void write_text(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        const char *entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '&' ? "&amp;" : *text == '"' ? "&quot;" : NULL;
+        if (entity != NULL)
+            fputs(entity, out);
+        else
+            fputc(*text, out);
+    }
+}
+
+static void write_base64(FILE *out, FILE *in)
+{
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    unsigned char b[3];
+    for (size_t got; (got = fread(b, 1, 3, in)) > 0;) {
+        memset(b + got, 0, 3 - got);
+        unsigned bits = (unsigned)b[0] << 16 | (unsigned)b[1] << 8 | b[2];
+        for (size_t i = 0; i < 4; i++)
+            fputc(i <= got ? digit[bits >> (18 - 6 * i) & 63] : '=', out);
+    }
+}
+
+static void write_picture(FILE *out, const char *folder, const char *name, const char *caption)
+{
+    char path[4400];
+    snprintf(path, sizeof path, "%.4000s/%.300s", folder, name);
+    FILE *in = fopen(path, "rb");
+    if (in == NULL)
+        return;
+    fprintf(out, "<figure class=\"picture\"><img alt=\"%s\" src=\"data:image/png;base64,", caption);
+    write_base64(out, in);
+    fprintf(out, "\"><figcaption>%s</figcaption></figure>\n", caption);
+    fclose(in);
+}
+
+/* ---- the parts ---- */
+
+static int is_sample(const struct dirent *entry)
+{
+    return fnmatch("samples-*.png", entry->d_name, 0) == 0;
+}
+
+/* The real pictures, then the generator's: at most a dozen, as evenly apart as they come, the last among them. */
+static void write_pictures(FILE *out, const char *folder)
+{
+    struct dirent **list = NULL;
+    int count = scandir(folder, &list, is_sample, versionsort), shown = count < MOST_PICTURES ? count : MOST_PICTURES;
+    fputs("<h2>Pictures</h2>\n<div class=\"pictures\">\n", out);
+    write_picture(out, folder, "real.png", "real: what the network learns from");
+    for (int i = 0; i < shown; i++) {
+        const char *name = list[shown < 2 ? 0 : (count - 1) * i / (shown - 1)]->d_name;
+        char caption[64];
+        snprintf(caption, sizeof caption, "step %lld", strtoll(name + strlen("samples-"), NULL, 10));
+        write_picture(out, folder, name, caption);
+    }
+    fputs("</div>\n", out);
+    for (int i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+}
+
+static void write_row(FILE *out, const char *name, const char *value)
+{
+    fputs("<tr><th>", out);
+    write_text(out, name);
+    fputs("</th><td>", out);
+    write_text(out, value);
+    fputs("</td></tr>\n", out);
+}
+
+static void write_settings(FILE *out, const json_t *settings)
+{
+    const char *name;
+    json_t *value;
+    fputs("<h2>Settings</h2>\n<table>\n", out);
+    json_object_foreach ((json_t *)settings, name, value) {
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
+        write_row(out, name, json_is_string(value) ? json_string_value(value) : text != NULL ? text : "");
+        free(text);
+    }
+    fputs("</table>\n", out);
+}
+
+/* The processor's name as Linux knows it. */
+static void processor(char *text, size_t size)
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[512];
+    snprintf(text, size, "unknown");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "model name", 10) == 0 && strchr(line, ':') != NULL) {
+            line[strcspn(line, "\n")] = '\0';
+            snprintf(text, size, "%s", strchr(line, ':') + 2);
+            break;
+        }
+    if (file != NULL)
+        fclose(file);
+}
+
+static void write_origin(FILE *out, const char *folder)
+{
+    struct utsname system;
+    char text[600], path[4200], hash[SHA256_DIGEST_STRING_LENGTH], target[300] = "";
+    fputs("<h2>Where this comes from</h2>\n<table>\n", out);
+    write_row(out, "program", "dcgan of Cotangent " CT_VERSION);
+    processor(text, sizeof text);
+    write_row(out, "processor", text);
+    snprintf(text, sizeof text, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+    write_row(out, "cores", text);
+    if (uname(&system) == 0) {
+        snprintf(text, sizeof text, "%s %s %s", system.sysname, system.release, system.machine);
+        write_row(out, "system", text);
+    }
+    snprintf(path, sizeof path, "%.4000s/checkpoint-latest.safetensors", folder);
+    if (readlink(path, target, sizeof target - 1) > 0 && SHA256File(path, hash) != NULL) {
+        write_row(out, "checkpoint", target);
+        write_row(out, "its SHA-256", hash);
+    }
+    fputs("</table>\n", out);
+}
+
+static const char head[] =
+    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\n"
+    "<title>dcgan: a training run</title>\n<style>\n"
+    ":root { color-scheme: light dark; --ink: #1c1c1c; --faint: #8888; --line: #8883; }\n"
+    "@media (prefers-color-scheme: dark) { :root { --ink: #e4e4e4; } }\n"
+    "body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }\n"
+    "h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }\n"
+    ".charts, .pictures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); }\n"
+    ".pictures { grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }\n"
+    "figure { margin: 0; } figcaption { font-size: .9rem; } img { width: 100%; image-rendering: pixelated; }\n"
+    "svg text { font-size: 12px; fill: var(--ink); } .grid { stroke: var(--line); } .axis, .tick { stroke: var(--faint); }\n"
+    ".key::before { content: \"\\25CF\\00A0\"; } .key { margin-left: .7rem; }\n"
+    "table { border-collapse: collapse; } th { text-align: left; font-weight: 500; padding-right: 2rem; }\n"
+    "td { font-family: ui-monospace, monospace; overflow-wrap: anywhere; } th, td { border-bottom: 1px solid var(--line); }\n"
+    "</style></head><body>\n";
+
+static void write_page(FILE *out, const char *folder, const json_t *settings, const struct rows *rows)
+{
+    const char *loss = json_string_value(json_object_get(settings, "loss"));
+    fputs(head, out);
+    fputs("<h1>dcgan: ", out);
+    write_text(out, json_string_value(json_object_get(settings, "data")) != NULL ? json_string_value(json_object_get(settings, "data")) : "");
+    fprintf(out, ", %.0f of %lld steps</h1>\n<div class=\"charts\">\n", rows->count > 0 ? rows->step[rows->count - 1] : 0,
+            (long long)json_integer_value(json_object_get(settings, "steps")));
+    write_charts(out, rows, loss != NULL && strcmp(loss, "wgan-gp") == 0);
+    fputs("</div>\n", out);
+    write_pictures(out, folder);
+    write_settings(out, settings);
+    write_origin(out, folder);
+    fputs("</body></html>\n", out);
+}
+
+ct_status report_write(const char *folder, ct_error *error)
+{
+    char path[4200];
+    json_error_t where;
+    snprintf(path, sizeof path, "%.4000s/settings.json", folder);
+    json_t *settings = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+    if (!json_is_object(settings)) {
+        json_decref(settings);
+        return ct_error_set(error, CT_IO_ERROR, "%.300s holds no run: settings.json: %s", folder, where.text);
+    }
+    struct rows rows;
+    char *page = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "%.4000s/log.csv", folder);
+    ct_status status = rows_read(&rows, path) ? CT_OK : ct_error_set(error, CT_IO_ERROR, "cannot read %.300s", path);
+    FILE *out = status == CT_OK ? open_memstream(&page, &size) : NULL;
+    if (out != NULL) {
+        write_page(out, folder, settings, &rows);
+        bool good = !ferror(out);
+        good = fclose(out) == 0 && good;
+        snprintf(path, sizeof path, "%.4000s/report.html", folder);
+        status = good ? ct_file_write(path, page, size, error) : ct_error_set(error, CT_NO_MEMORY, "out of memory for the report");
+    } else if (status == CT_OK) {
+        status = ct_error_set(error, CT_NO_MEMORY, "out of memory for the report");
+    }
+    free(page);
+    rows_free(&rows);
+    json_decref(settings);
+    return status;
+}
+
+/* ---- the verb ---- */
+
+struct report_options {
+    struct common common;
+    const char *run;
+};
+
+static const struct setting settings_of_report[] = {
+    TEXT(struct report_options, run, "run", "FOLDER", "out/dcgan", "a folder that dcgan train wrote"),
+};
+
+static ct_status run(const void *given, ct_error *error)
+{
+    const struct report_options *options = given;
+    ct_status status = report_write(options->run, error);
+    if (status == CT_OK)
+        printf("%s/report.html\n", options->run);
+    return status;
+}
+
+const struct verb verb_report = {
+    "report", "write report.html anew from a run's folder",
+    "The report is one file that needs no network: curves, pictures over time, settings, machine, the checkpoint's SHA-256.\n"
+    "dcgan train writes it with every sample picture.\n\n"
+    "Examples\n"
+    "  dcgan report --run out/demo\n",
+    SETTINGS_OF(settings_of_report), sizeof(struct report_options), run
+};

@@ -1,0 +1,17 @@
+/* The report of a run: one HTML file that needs nothing else. */
+#ifndef DCGAN_REPORT_H
+#define DCGAN_REPORT_H
+
+#include "dcgan.h"
+
+/* ---- chart.c ---- */
+
+struct chart_series {
+    const char *name;
+    const double *values;
+};
+
+/* Up to four series over the same steps, as a figure of HTML; nothing when there are fewer than two points. */
+void chart_svg(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[]);
+
+#endif

@@ -1,0 +1,92 @@
+/* The report: one file with every part, drawn from what a run's folder holds. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../examples/dcgan/report.h"
+
+static char folder[] = "/tmp/cotangent-report-XXXXXX";
+
+static void put(const char *name, const char *text)
+{
+    char path[200];
+    ct_error error;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    cr_assert_eq(ct_file_write(path, text, strlen(text), &error), CT_OK, "%s", error.message);
+}
+
+static char *get(const char *name)
+{
+    static char text[1 << 20];
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file, "%s", path);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static int count(const char *text, const char *part)
+{
+    int found = 0;
+    for (; (text = strstr(text, part)) != NULL; text += strlen(part))
+        found++;
+    return found;
+}
+
+static void remove_folder(void)
+{
+    char command[100];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    cr_expect_eq(system(command), 0);
+}
+
+Test(report, holds_every_part, .fini = remove_folder)
+{
+    ct_error error = { CT_OK, "" };
+    char rows[40000], *end = rows, latest[200];
+    cr_assert_not_null(mkdtemp(folder));
+    put("settings.json", "{\"data\": \"<glyphs> & \\\"more\\\"\", \"loss\": \"wgan-gp\", \"steps\": 600}");
+    end += sprintf(end, "step,d_loss,g_loss,d_real,d_fake,d_fake_after,penalty\n");
+    for (int step = 1; step <= 500; step++) /* losses from 0 to 1, so that the axis is known */
+        end += sprintf(end, "%d,%.9g,%.9g,0.5,0.25,-0.25,nan\n", step, (step - 1) / 499.0, 1 - (step - 1) / 499.0);
+    sprintf(end, "501,0.5,0.5"); /* what a killed run leaves */
+    put("log.csv", rows);
+    put("real.png", "foobar");
+    for (int step = 10; step <= 200; step += 10) {
+        char name[40], bytes[40];
+        snprintf(name, sizeof name, "samples-%06d.png", step);
+        snprintf(bytes, sizeof bytes, "picture %d", step);
+        put(name, bytes);
+    }
+    put("checkpoint-000500.safetensors", "abc");
+    snprintf(latest, sizeof latest, "%s/checkpoint-latest.safetensors", folder);
+    cr_assert_eq(symlink("checkpoint-000500.safetensors", latest), 0);
+
+    cr_assert_eq(report_write(folder, &error), CT_OK, "%s", error.message);
+    const char *page = get("report.html");
+    cr_expect_not_null(strstr(page, "<h1>dcgan: &lt;glyphs&gt; &amp; &quot;more&quot;, 500 of 600 steps</h1>"));
+    cr_expect_eq(count(page, "<polyline"), 5, "%d curves", count(page, "<polyline")); /* a penalty of NaN alone has no axis */
+    cr_expect_eq(count(page, "<img"), 1 + 12);
+    cr_expect_not_null(strstr(page, "base64,Zm9vYmFy\""), "RFC 4648's foobar");
+    cr_expect_not_null(strstr(page, ">step 10<"));
+    cr_expect_not_null(strstr(page, ">step 200<"));
+    cr_expect_not_null(strstr(page, "base64,cGljdHVyZSAyMDA=\""), "base64 of \"picture 200\"");
+    cr_expect_not_null(strstr(page, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), "FIPS 180's abc");
+    cr_expect_null(strstr(page, "http"), "nothing from a network");
+    cr_expect_eq(count(page, "<figure"), count(page, "</figure>"));
+    cr_expect_eq(count(page, "<svg"), count(page, "</svg>"));
+    cr_expect_eq(count(page, "<table"), 2);
+    for (const char *label = "\">0</text>"; label != NULL; label = strcmp(label, "\">1</text>") == 0 ? NULL : "\">1</text>")
+        cr_expect_not_null(strstr(page, label), "no %s on an axis", label);
+}
+
+Test(report, a_folder_without_a_run_is_refused, .fini = remove_folder)
+{
+    ct_error error = { CT_OK, "" };
+    cr_assert_not_null(mkdtemp(folder));
+    cr_expect_eq(report_write(folder, &error), CT_IO_ERROR);
+    cr_expect_not_null(strstr(error.message, "holds no run"), "%s", error.message);
+}
