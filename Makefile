@@ -24,7 +24,11 @@ LIBS := $(shell pkg-config --libs $(DEPS) 2>/dev/null) -lm
 # Kernels are compiled once a precision; everything else once.
 KERNELS := $(wildcard src/ops/kernels/*.c)
 SOURCES := $(wildcard src/*/*.c src/ops/conv/*.c)
-OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.f32.o) $(KERNELS:%.c=$(BUILD)/%.f64.o)
+# src/ops/vector: once an instruction set, one of which is chosen when the program runs.
+VECTORS := $(wildcard src/ops/vector/*.c)
+ISAS    := $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),v4 v3) baseline
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.f32.o) $(KERNELS:%.c=$(BUILD)/%.f64.o) \
+           $(foreach isa,$(ISAS),$(VECTORS:%.c=$(BUILD)/%.$(isa).o))
 
 TESTS   := $(wildcard tests/*.c)
 DCGAN   := $(wildcard examples/dcgan/*.c)
@@ -66,6 +70,19 @@ $(BUILD)/%.f32.o: %.c
 $(BUILD)/%.f64.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -DCT_REAL=64 -c -o $@ $<
+
+VECTOR = $(CC) $(CFLAGS_ALL) -ffp-contract=fast -DCT_VARIANT=$(1) -c -o $@ $<
+$(BUILD)/%.v4.o: %.c
+	@mkdir -p $(@D)
+	$(call VECTOR,v4) -march=x86-64-v4 -mprefer-vector-width=512 -DCT_VARIANT_NAME='"x86-64-v4"'
+
+$(BUILD)/%.v3.o: %.c
+	@mkdir -p $(@D)
+	$(call VECTOR,v3) -march=x86-64-v3 -DCT_VARIANT_NAME='"x86-64-v3"'
+
+$(BUILD)/%.baseline.o: %.c
+	@mkdir -p $(@D)
+	$(call VECTOR,baseline) -DCT_VARIANT_NAME='"baseline"'
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

@@ -26,7 +26,7 @@ typedef enum ct_algorithm {
     CT_ALGORITHM_REFERENCE, /* plain loops, float64 sums: the oracle */
     CT_ALGORITHM_COLUMNS,   /* columns + OpenBLAS */
     CT_ALGORITHM_DIRECT,    /* packed and depthwise kernels */
-    CT_ALGORITHM_BILINEAR   /* Winograd/Toom–Cook on stride phases */
+    CT_ALGORITHM_BILINEAR   /* Winograd/Toom–Cook on stride phases: float32, kernel 1 to 3 times the stride */
 } ct_algorithm;
 
 /* 0 means the default everywhere: stride 1, padding 0, dilation 1, groups 1. One entry a spatial axis. */
@@ -77,6 +77,19 @@ typedef struct ct_conv_form {
     int rank;                                             /* 1 … 3 spatial axes */
     ct_algorithm algorithm;
 } ct_conv_form;
+
+typedef enum ct_conv_map { CT_MAP_CONV, CT_MAP_TRANSPOSE, CT_MAP_WEIGHT, CT_MAPS } ct_conv_map;
+
+/* The algorithm that computes a map of a form, and what the choice weighed: each algorithm's estimated time in nanoseconds on one
+ * core with AVX-512, by the shape alone (never the threads); infinity where it cannot do the form. The form's algorithm decides when it
+ * is not AUTO, then the environment's CT_ALGORITHM (auto, reference, columns, direct, bilinear); one that cannot do the form gives way
+ * to columns, which can do all. */
+typedef struct ct_conv_choice {
+    ct_algorithm algorithm;
+    double nanoseconds[CT_ALGORITHM_BILINEAR + 1]; /* by ct_algorithm; that of AUTO is the choice's */
+} ct_conv_choice;
+
+CT_API ct_conv_choice ct_conv_choose(const ct_conv_form *form, ct_conv_map map, ct_dtype dtype);
 
 /* ---- pooling and upsampling --------------------------------------------------------- */
 

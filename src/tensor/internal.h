@@ -76,4 +76,9 @@ static inline void *ct_data(const ct_tensor *tensor) { return tensor->storage->d
 /* Calls body(context, begin, end) over [0, count) cut into chunks of `grain`, whatever the threads: the cut is by shape alone. */
 void ct_parallel_for(int64_t count, int64_t grain, void (*body)(void *context, int64_t begin, int64_t end), void *context);
 
+/* Calls body(context, lane, piece) for every piece of [0, count), in any order. Calls with one lane of [0, lanes) follow one another, so
+ * that a lane can own scratch memory; lanes is what ct_parallel_lanes(count) said, and depends on the threads. */
+int ct_parallel_lanes(int64_t count);
+void ct_parallel_pieces(int64_t count, int lanes, void (*body)(void *context, int lane, int64_t piece), void *context);
+
 #endif

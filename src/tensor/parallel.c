@@ -43,3 +43,16 @@ void ct_parallel_for(int64_t count, int64_t grain, void (*body)(void *context, i
         body(context, begin, count - begin < grain ? count : begin + grain);
     }
 }
+
+int ct_parallel_lanes(int64_t count)
+{
+    int threads = omp_in_parallel() ? 1 : ct_get_num_threads();
+    return count < threads ? (int)(count > 1 ? count : 1) : threads;
+}
+
+void ct_parallel_pieces(int64_t count, int lanes, void (*body)(void *context, int lane, int64_t piece), void *context)
+{
+#pragma omp parallel for schedule(dynamic) num_threads(lanes) if (lanes > 1)
+    for (int64_t piece = 0; piece < count; piece++)
+        body(context, lanes > 1 ? omp_get_thread_num() : 0, piece);
+}

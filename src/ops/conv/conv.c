@@ -1,48 +1,7 @@
 /* Convolutions: one trilinear form T(x, w, y), three maps, and one derivative rule. */
 #include "conv.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- which algorithm ---- */
-
-static ct_algorithm from_environment(void)
-{
-    static const char *const names[] = { "auto", "reference", "columns", "direct", "bilinear" };
-    const char *wish = getenv("CT_ALGORITHM");
-
-    for (int i = 0; wish && i < (int)(sizeof names / sizeof names[0]); i++)
-        if (!strcmp(wish, names[i]))
-            return (ct_algorithm)i;
-    return CT_ALGORITHM_AUTO;
-}
-
-double ct_conv_work(const ct_conv_form *form)
-{
-    double work = (double)(form->x_channels / form->groups) * (double)form->y_channels * (double)form->batch;
-
-    for (int a = 0; a < CT_MAX_SPATIAL; a++)
-        work *= (double)form->k[a] * (double)form->y[a];
-    return work;
-}
-
-/* By shape alone: columns, but for what is too small to be worth copying, and one channel a group, a matrix of one row. */
-static ct_algorithm by_cost(const ct_conv_form *form)
-{
-    bool depthwise = form->x_channels == form->groups && form->y_channels == form->groups;
-    return depthwise || ct_conv_work(form) < 1024 ? CT_ALGORITHM_REFERENCE : CT_ALGORITHM_COLUMNS;
-}
-
-ct_algorithm ct_conv_choose(const ct_conv_form *form)
-{
-    ct_algorithm algorithm = form->algorithm;
-
-    if (algorithm == CT_ALGORITHM_AUTO)
-        algorithm = from_environment();
-    if (algorithm != CT_ALGORITHM_REFERENCE && algorithm != CT_ALGORITHM_COLUMNS)
-        algorithm = by_cost(form);
-    return algorithm;
-}
 
 /* ---- the rows ---- */
 
@@ -70,6 +29,13 @@ static bool shape_of(ct_tape *tape, const ct_call *call, ct_conv_map map, ct_sha
     return true;
 }
 
+static ct_conv_run *const algorithms[] = {
+    [CT_ALGORITHM_REFERENCE] = ct_conv_run_reference,
+    [CT_ALGORITHM_COLUMNS] = ct_conv_run_columns,
+    [CT_ALGORITHM_DIRECT] = ct_conv_run_columns,
+    [CT_ALGORITHM_BILINEAR] = ct_conv_run_bilinear,
+};
+
 static bool run(ct_tape *tape, ct_call *call, ct_conv_map map)
 {
     const ct_conv_form *form = call->attributes;
@@ -80,8 +46,8 @@ static bool run(ct_tape *tape, ct_call *call, ct_conv_map map)
             memset(CT_OUT(call), 0, bytes);
         return true;
     }
-    ct_conv_run *algorithm = ct_conv_choose(form) == CT_ALGORITHM_REFERENCE ? ct_conv_run_reference : ct_conv_run_columns;
-    return algorithm(tape, form, map, call->out->dtype, CT_IN(call, 0), CT_IN(call, 1), CT_OUT(call));
+    return algorithms[ct_conv_choose(form, map, call->out->dtype).algorithm](tape, form, map, call->out->dtype, CT_IN(call, 0),
+                                                                           CT_IN(call, 1), CT_OUT(call));
 }
 
 static ct_tensor *apply(ct_tape *tape, const ct_op *op, ct_tensor *a, ct_tensor *b, const ct_conv_form *form)

@@ -30,20 +30,16 @@ ct_shape ct_conv_y_shape(const ct_conv_form *form);
 
 /* ---- algorithms ---- */
 
-typedef enum ct_conv_map { CT_MAP_CONV, CT_MAP_TRANSPOSE, CT_MAP_WEIGHT, CT_MAPS } ct_conv_map;
-
 /* Computes one map: out ← the contraction of a and b, which come in the op's order. false after ct_fail. */
 typedef bool ct_conv_run(ct_tape *tape, const ct_conv_form *form, ct_conv_map map, ct_dtype dtype, const void *a, const void *b,
                          void *out);
 
 ct_conv_run ct_conv_run_reference; /* reference.c */
 ct_conv_run ct_conv_run_columns;   /* columns.c */
+ct_conv_run ct_conv_run_bilinear;  /* bilinear.c: in float32; columns where the form has no bilinear algorithm */
 
 /* Multiplications of any of the three maps; a chunk of work for a thread should have at least CT_CONV_GRAIN of them. */
 double ct_conv_work(const ct_conv_form *form);
 #define CT_CONV_GRAIN 65536.0
-
-/* What AUTO, the environment and a missing algorithm come to: an algorithm that there is. */
-ct_algorithm ct_conv_choose(const ct_conv_form *form);
 
 #endif

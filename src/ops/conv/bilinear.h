@@ -1,0 +1,59 @@
+/* The bilinear algorithms on a conv's geometry: the plan of one, and its transforms of data and weights. */
+#ifndef CT_OPS_CONV_BILINEAR_H
+#define CT_OPS_CONV_BILINEAR_H
+
+#include "../vector/vector.h"
+#include "conv.h"
+
+/* Height and width, of the form's three axes; the first axis goes with the batch. */
+enum { HEIGHT, WIDTH, AXES };
+
+/* One of the two data tensors as tiles see it. Along each axis tile number i takes `take` strides of pixels from
+ * i · m · stride − padding on. A pixel's place within its stride is its phase, and the phases count as channels. */
+typedef struct ct_bilinear_side {
+    int64_t channels, vectors, phases, panels; /* vectors of channels, of one phase; panels of all phases */
+    int64_t extent[AXES], planes, apart;       /* planes of a channel (the first axis); floats between channels */
+    int64_t take[AXES], stride[AXES], padding[AXES];
+    ct_transform *to[AXES], *from[AXES];
+    bool overlap; /* tiles share pixels */
+} ct_bilinear_side;
+
+typedef struct ct_bilinear_plan {
+    const ct_vectors *v;
+    const ct_conv_form *form;
+    int64_t m[AXES], alpha[AXES], tiles[AXES];
+    int64_t points;             /* products of a tile and pair of channels: ∏ α */
+    int64_t all;                /* tiles, of the batch */
+    ct_transform *kernel_to[AXES], *kernel_from[AXES];
+    ct_bilinear_side x, y;
+    int64_t scratch;            /* floats that a transform needs */
+} ct_bilinear_plan;
+
+/* The cheapest algorithm that there is for each axis; false when the form has none: float32, one group, kernel a multiple of stride,
+ * 1 to 3 times, no dilation, along the last two axes; a first axis without kernel, stride and padding. */
+bool ct_bilinear_plan_make(const ct_conv_form *form, const ct_vectors *v, ct_bilinear_plan *plan);
+
+/* Transformed data of tiles [begin, end): [point][panel][tile][lane], points and panels so many floats apart, from the panel of vector
+ * `first` on. `first` is a multiple of the panel's vectors. */
+typedef struct ct_points {
+    float *at;
+    int64_t point, panel;
+    int64_t first, last, begin, end; /* vectors of channels, tiles */
+} ct_points;
+
+void ct_bilinear_to_points(const ct_bilinear_plan *p, const ct_bilinear_side *side, const float *data, const ct_points *points,
+                           float *scratch);
+/* The other way. Where tiles overlap they are added up: all tiles of a plane and channel must come in order, from one thread. */
+void ct_bilinear_from_points(const ct_bilinear_plan *p, const ct_bilinear_side *side, const ct_points *points, float *data,
+                             float *scratch);
+
+/* Transformed weights that multiply data of `source` to give `target`: [point][panel][row][lane], lanes and panels those of target's
+ * vectors [first, last), rows the source's lanes of vectors [begin, end), phase by phase within a vector. */
+void ct_bilinear_weights(const ct_bilinear_plan *p, bool to_x, const float *w, const ct_points *points, float *scratch);
+/* Rows of such a block for vectors [begin, end) of the source. */
+int64_t ct_bilinear_rows(const ct_bilinear_plan *p, bool to_x, int64_t begin, int64_t end);
+
+/* The weight map's last step: [point][panel][o][lane], lanes of x's vectors [first, last), for o in [begin, end) → w. */
+void ct_bilinear_weights_from(const ct_bilinear_plan *p, const ct_points *points, float *w, float *scratch);
+
+#endif

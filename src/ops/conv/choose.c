@@ -1,0 +1,80 @@
+/* Which algorithm computes a map: the least estimated time, by the shape alone. The constants are nanoseconds on one core of Zen 5 with
+ * AVX-512, whose products run at 262 per ns; other machines are slower in all of them alike. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../vector/vector.h"
+#include "bilinear.h"
+
+static const double products_per_ns = 131; /* of packed panels: half of 262 floating-point operations */
+
+static double volume(const int64_t extent[CT_MAX_SPATIAL]) { return (double)extent[0] * (double)extent[1] * (double)extent[2]; }
+
+double ct_conv_work(const ct_conv_form *f)
+{
+    return (double)f->batch * (double)f->y_channels * volume(f->y) * volume(f->k) * (double)(f->x_channels / f->groups);
+}
+
+/* One product after the other. */
+static double reference(const ct_conv_form *f) { return 100 + 1.2 * ct_conv_work(f); }
+
+/* Copies each number of the columns, and multiplies; matrices of few rows multiply slowly. */
+static double columns(const ct_conv_form *f)
+{
+    double in = (double)(f->x_channels / f->groups), out = (double)(f->y_channels / f->groups);
+    double copied = (double)f->batch * (double)f->x_channels * volume(f->k) * volume(f->y);
+    double slower = 1 + 6 / out + 24 / (in * volume(f->k));
+    return 2000 + 0.3 * copied + ct_conv_work(f) / (products_per_ns * 0.93) * slower;
+}
+
+/* The products of all points, and the transforms of data and weights. Channels come in vectors. */
+static double bilinear(const ct_conv_form *f, ct_dtype dtype)
+{
+    ct_bilinear_plan plan;
+    const ct_vectors *v = ct_vectors_built[0];
+
+    if (dtype != CT_F32 || !ct_bilinear_plan_make(f, v, &plan))
+        return INFINITY;
+    double x = (double)(plan.x.vectors * plan.x.phases * v->lanes), y = (double)(plan.y.vectors * v->lanes);
+    double points = (double)plan.points, tiles = (double)plan.all;
+    return 5000 + points * (x * y * tiles / products_per_ns + 0.12 * x * tiles + 0.16 * y * tiles + 0.06 * x * y);
+}
+
+static ct_algorithm from_environment(void)
+{
+    static const char *const names[] = { "auto", "reference", "columns", "direct", "bilinear" };
+    const char *wish = getenv("CT_ALGORITHM");
+
+    for (int i = 0; wish && i < (int)(sizeof names / sizeof names[0]); i++)
+        if (!strcmp(wish, names[i]))
+            return (ct_algorithm)i;
+    return CT_ALGORITHM_AUTO;
+}
+
+ct_conv_choice ct_conv_choose(const ct_conv_form *form, ct_conv_map map, ct_dtype dtype)
+{
+    (void)map;
+    ct_conv_choice choice = {
+        .algorithm = form->algorithm,
+        .nanoseconds = {
+            [CT_ALGORITHM_REFERENCE] = reference(form),
+            [CT_ALGORITHM_COLUMNS] = columns(form),
+            [CT_ALGORITHM_DIRECT] = INFINITY,
+            [CT_ALGORITHM_BILINEAR] = bilinear(form, dtype),
+        },
+    };
+
+    if (choice.algorithm == CT_ALGORITHM_AUTO)
+        choice.algorithm = from_environment();
+    if (choice.algorithm == CT_ALGORITHM_AUTO) {
+        choice.algorithm = CT_ALGORITHM_REFERENCE;
+        for (ct_algorithm a = CT_ALGORITHM_REFERENCE; a <= CT_ALGORITHM_BILINEAR; a++)
+            if (choice.nanoseconds[a] < choice.nanoseconds[choice.algorithm])
+                choice.algorithm = a;
+    } else if (isinf(choice.nanoseconds[choice.algorithm])) {
+        choice.algorithm = CT_ALGORITHM_COLUMNS;
+    }
+    choice.nanoseconds[CT_ALGORITHM_AUTO] = choice.nanoseconds[choice.algorithm];
+    return choice;
+}

@@ -1,0 +1,33 @@
+/* The vector that this instruction set has: VL lanes; NV vectors a panel; MR rows of a product's tile, whose MR · NV sums stay in
+ * registers. V(name) is the function's name in this variant. */
+#ifndef CT_VECTOR_LANES_H
+#define CT_VECTOR_LANES_H
+
+#include "vector.h"
+
+#if defined __AVX512F__
+enum { VL = 16, NV = 2, MR = 12 };
+#elif defined __AVX__
+enum { VL = 8, NV = 2, MR = 6 };
+#elif defined __aarch64__
+enum { VL = 4, NV = 4, MR = 6 };
+#else
+enum { VL = 4, NV = 2, MR = 6 };
+#endif
+enum { PANEL = VL * NV };
+
+typedef float vec __attribute__((vector_size(VL * sizeof(float)), may_alias));
+typedef float loose __attribute__((vector_size(VL * sizeof(float)), aligned(4), may_alias)); /* not aligned */
+
+#define JOIN_(a, b) a##_##b
+#define JOIN(a, b) JOIN_(a, b)
+#define V(name) JOIN(name, CT_VARIANT)
+#define ALWAYS static inline __attribute__((always_inline))
+
+CT_HIDDEN void V(ct_gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to);
+CT_HIDDEN void V(ct_scatter)(const float *from, int64_t count, float *to, int64_t apart, int valid);
+CT_HIDDEN void V(ct_multiply)(const ct_product *product);
+CT_HIDDEN void V(ct_multiply_outer)(const ct_outer_product *product);
+extern CT_HIDDEN ct_transform *const V(ct_transforms)[][CT_TRANSFORMS];
+
+#endif

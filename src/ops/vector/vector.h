@@ -1,0 +1,78 @@
+/* What the convolutions' fast algorithms are made of, in float32: one table of functions an instruction set. The files of this folder
+ * are written once in vector extensions, compiled once an instruction set, and chosen when the program runs.
+ *
+ * A lane is a channel. Data is kept as vectors of `lanes` neighbouring channels, and two or more vectors make a panel, which is
+ * as wide as a tile of the product. Padding and ragged edges are then the same for all lanes. */
+#ifndef CT_OPS_VECTOR_H
+#define CT_OPS_VECTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../tensor/internal.h"
+
+/* Sums of products are cut into partial sums of at most this many, which makes the rounding error two to four times less. */
+#define CT_PARTIAL_SUM 128
+
+/* Where lines of vectors lie: elements of a line, lines of a group and groups are so many floats apart. */
+typedef struct ct_lines {
+    int64_t step, line, group;
+} ct_lines;
+
+/* One-dimensional transform of each of lines · groups lines: out ← matrix · in, or out ← out + matrix · in. */
+typedef void ct_transform(const float *in, ct_lines from, float *out, ct_lines to, int64_t lines, int64_t groups);
+
+/* The six of a bilinear algorithm F(m, r), α = m + r − 1; bilinear_tables.h has the matrices. */
+enum { CT_INPUT, CT_INPUT_ADJOINT, CT_KERNEL_SIDE, CT_KERNEL_ADJOINT, CT_OUTPUT, CT_OUTPUT_ADJOINT, CT_TRANSFORMS };
+
+/* c[i, j] ← or += Σ_k a[i, k] b[k, j]. Columns come in panels; k in runs, each of `run` products, the last one of `last`. */
+typedef struct ct_product {
+    int64_t rows, panels;
+    int64_t runs, run, last;
+    const float *a;
+    const int64_t *a_run; /* where each run begins in a */
+    int64_t a_row;        /* rows apart; within a run the products are neighbours */
+    const float *b;
+    int64_t b_panel;      /* panels apart; a row of a panel follows the other */
+    float *c;
+    int64_t c_panel, c_row;
+    bool add;
+} ct_product;
+
+/* c[i, j] ← or += Σ_t a[t, i] b[t, j]: rows of a and b are `a_step`, `b_step` apart. rows ≤ panel. */
+typedef struct ct_outer_product {
+    int64_t rows, panels, steps;
+    const float *a;
+    int64_t a_step;
+    const float *b;
+    int64_t b_step, b_panel;
+    float *c;
+    int64_t c_panel, c_row;
+    bool add;
+} ct_outer_product;
+
+typedef struct ct_vectors {
+    const char *name;   /* of the instruction set, as CT_ISA has it */
+    int lanes, panel;   /* floats of a vector; of a panel */
+    int rows;           /* of a tile of the product; a multiple of it is best */
+
+    /* to[j, lane] ← from[lane · apart + j] for j < count, 0 where lane ≥ valid. Nothing is read at or behind `end`. */
+    void (*gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to);
+    /* The adjoint, for lane < valid: to[lane · apart + j] ← from[j, lane]. */
+    void (*scatter)(const float *from, int64_t count, float *to, int64_t apart, int valid);
+    ct_transform *const (*transforms)[CT_TRANSFORMS]; /* [algorithm][which] */
+    void (*multiply)(const ct_product *product);
+    void (*multiply_outer)(const ct_outer_product *product);
+} ct_vectors;
+
+/* The instruction sets of this build, best first, NULL at the end, and whether this machine can run one. */
+extern CT_HIDDEN const ct_vectors *const ct_vectors_built[];
+bool ct_vectors_run_here(const ct_vectors *vectors);
+
+/* The environment's CT_ISA, or the best that this machine can run; NULL when CT_ISA names none that is built and runs here, and then
+ * `names` has those that do. */
+const ct_vectors *ct_vectors_choose(char *names, size_t size);
+/* From now on, for tests; NULL: the environment's again. */
+void ct_vectors_use(const ct_vectors *vectors);
+
+#endif
