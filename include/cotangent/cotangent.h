@@ -7,6 +7,8 @@
 #include <cotangent/tensor.h>
 #include <cotangent/io.h>
 #include <cotangent/data.h>
+#include <cotangent/events.h>
+#include <cotangent/onnx.h>
 #include <cotangent/tape.h>
 #include <cotangent/ops.h>
 #include <cotangent/conv.h>

@@ -13,7 +13,7 @@ static ct_status system_error(ct_error *error, const char *what, const char *pat
     return ct_error_set(error, CT_IO_ERROR, "cannot %s %s: %s", what, path, strerror(errno));
 }
 
-static bool write_all(int descriptor, const char *data, size_t size)
+bool ct_descriptor_write(int descriptor, const char *data, size_t size)
 {
     while (size > 0) {
         ssize_t written = write(descriptor, data, size < (1u << 30) ? size : 1u << 30);
@@ -27,7 +27,7 @@ static bool write_all(int descriptor, const char *data, size_t size)
     return true;
 }
 
-static bool sync_all(int descriptor)
+bool ct_descriptor_sync(int descriptor)
 {
     int status;
     do
@@ -48,7 +48,7 @@ static bool sync_folder_of(const char *path, char *scratch)
     int folder = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return false;
-    bool synced = sync_all(folder) || errno == EINVAL;
+    bool synced = ct_descriptor_sync(folder) || errno == EINVAL;
     close(folder);
     return synced;
 }
@@ -79,8 +79,8 @@ ct_status ct_file_replace(const char *path, int count, const struct ct_piece pie
     } else {
         bool good = true;
         for (int i = 0; i < count && good; i++)
-            good = write_all(descriptor, pieces[i].data, pieces[i].size);
-        if (!good || !sync_all(descriptor))
+            good = ct_descriptor_write(descriptor, pieces[i].data, pieces[i].size);
+        if (!good || !ct_descriptor_sync(descriptor))
             status = system_error(error, "write", temporary);
         if (close(descriptor) != 0 && status == CT_OK)
             status = system_error(error, "close", temporary);

@@ -15,6 +15,17 @@ struct ct_piece {
 /* path ← the pieces, whole or not at all: a temporary beside it, fsync, rename, fsync of the folder. */
 ct_status ct_file_replace(const char *path, int count, const struct ct_piece pieces[], ct_error *error);
 
+/* All of it, whatever interrupts; false leaves the reason in errno. */
+bool ct_descriptor_write(int descriptor, const char *data, size_t size);
+bool ct_descriptor_sync(int descriptor);
+
+/* A PNG file in memory; give it back with ct_release(data, room). `where` is for the message. */
+struct ct_png {
+    uint8_t *data;
+    size_t size, room;
+};
+ct_status ct_png_encode(struct ct_png *png, const char *where, int width, int height, int channels, const uint8_t *pixels, ct_error *error);
+
 /* Makes a rename to path durable: fsync of its folder. */
 ct_status ct_folder_sync(const char *path, ct_error *error);
 

@@ -66,23 +66,34 @@ static size_t encode(const uint8_t *rows, size_t size, int width, int height, in
     return (size_t)(put_chunk(put_chunk(at, "IDAT", packed), "IEND", 0) - file);
 }
 
-ct_status ct_png_write(const char *path, int width, int height, int channels, const uint8_t *pixels, ct_error *error)
+ct_status ct_png_encode(struct ct_png *png, const char *where, int width, int height, int channels, const uint8_t *pixels, ct_error *error)
 {
-    if (path == NULL || pixels == NULL || (channels != 1 && channels != 3) || width < 1 || height < 1 || width > LARGEST_SIDE ||
+    if (where == NULL || pixels == NULL || (channels != 1 && channels != 3) || width < 1 || height < 1 || width > LARGEST_SIDE ||
         height > LARGEST_SIDE)
         return ct_error_set(error, CT_BAD_ARGUMENT, "png: %d × %d pixels of %d channels; sides are 1 … %d, channels 1 or 3", width,
                             height, channels, LARGEST_SIDE);
     const size_t row = (size_t)width * (size_t)channels, size = (row + 1) * (size_t)height; /* below 2^30 */
     const size_t room = SIGNATURE + 3 * CHUNK + HEADER + compressBound(size);
     uint8_t *rows = ct_allocate(size), *file = rows ? ct_allocate(room) : NULL;
-    size_t length = 0;
+    *png = (struct ct_png){ file, 0, room };
     if (file != NULL) {
         filter(pixels, row, (size_t)height, (size_t)channels, rows);
-        length = encode(rows, size, width, height, channels, file, room);
+        png->size = encode(rows, size, width, height, channels, file, room);
     }
-    ct_status status = length > 0 ? ct_file_replace(path, 1, &(struct ct_piece){ file, length }, error)
-                                  : ct_error_set(error, CT_NO_MEMORY, "png: out of memory for %s", path);
-    ct_release(file, room);
     ct_release(rows, size);
+    if (png->size > 0)
+        return CT_OK;
+    ct_release(file, room);
+    return ct_error_set(error, CT_NO_MEMORY, "png: out of memory for %s", where);
+}
+
+ct_status ct_png_write(const char *path, int width, int height, int channels, const uint8_t *pixels, ct_error *error)
+{
+    struct ct_png png;
+    ct_status status = ct_png_encode(&png, path, width, height, channels, pixels, error);
+    if (status != CT_OK)
+        return status;
+    status = ct_file_replace(path, 1, &(struct ct_piece){ png.data, png.size }, error);
+    ct_release(png.data, png.room);
     return status;
 }
