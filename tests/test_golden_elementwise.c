@@ -36,6 +36,7 @@
     X(expand, ct_expand(t, x[0], CT_SHAPE(2, 4, 3)))                                                                         \
     X(sum_to, ct_sum_to(t, x[0], CT_SHAPE(3, 1)))                                                                            \
     X(dropout_eval, ct_dropout(t, x[0], 0.5, false, NULL))                                                                   \
+    X(detach, ct_mul(t, ct_detach(t, ct_square(t, x[0])), x[0]))                                                             \
     X(softmax, ct_softmax(t, x[0], 1))                                                                                       \
     X(softmax_first, ct_softmax(t, x[0], 0))                                                                                 \
     X(softmax_middle, ct_softmax(t, x[0], -2))                                                                               \

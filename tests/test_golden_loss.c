@@ -19,6 +19,9 @@
     X(nll_spatial, ct_nll_loss(t, x[0], x[1], NULL, CT_REDUCTION_MEAN))                                                      \
     X(cross_entropy_spatial, ct_cross_entropy_loss(t, x[0], x[1], NULL, CT_REDUCTION_MEAN))                                  \
     X(cross_entropy_unbatched, ct_cross_entropy_loss(t, x[0], x[1], NULL, CT_REDUCTION_MEAN))                                \
-    X(cross_entropy_probabilities_spatial, ct_cross_entropy_loss(t, x[0], x[1], NULL, CT_REDUCTION_MEAN))
+    X(cross_entropy_probabilities_spatial, ct_cross_entropy_loss(t, x[0], x[1], NULL, CT_REDUCTION_MEAN))                    \
+    X(bce_target, ct_bce_loss(t, x[0], x[1], CT_REDUCTION_MEAN))                                                             \
+    X(bce_with_logits_target, ct_bce_with_logits_loss(t, x[0], x[1], CT_REDUCTION_MEAN))                                     \
+    X(cross_entropy_target, ct_cross_entropy_loss(t, x[0], x[1], NULL, CT_REDUCTION_MEAN))
 
 GOLDEN_TEST(loss, CASES)

@@ -187,21 +187,48 @@ Test(norm, group_and_layer)
     ct_tensor_release(x), ct_tensor_release(w), ct_tensor_release(pair);
 }
 
-Test(dropout, keeps_the_mean_and_masks_the_gradient)
+/* The mask is 0 or 1/(1 − p), drops a binomial number of elements, two draws together a binomial number too, and is the gradient. */
+Test(dropout, masks_values_and_gradient)
 {
+    enum { COUNT = 20000 };
+    const double chances[] = { 0, 0.1, 0.25, 0.5, 0.9, 1 };
     ct_tape *tape = ct_tape_new();
-    ct_random random = { .seed = 1 };
-    ct_tensor *x = ct_tensor_ones(CT_F32, CT_SHAPE(10000));
-    ct_requires_grad(x, true);
-    cr_assert_eq(ct_dropout(tape, x, 0.25, false, &random), x);
-    ct_tensor *y = ct_dropout(tape, x, 0.25, true, &random);
-    CLOSE(ct_tensor_item(ct_mean(tape, y)), 1, 0.03);
-    cr_assert_eq(ct_backward(tape, ct_sum(tape, y)), CT_OK);
-    for (int64_t i = 0; i < 10000; i++) {
-        const double value = ct_tensor_at(ct_gradient(x), i);
-        CLOSE(value, value < 0.5 ? 0 : 4.0 / 3, 1e-6);
+    for (int dtype = CT_F32; dtype <= CT_F64; dtype++)
+        for (size_t c = 0; c < sizeof chances / sizeof *chances; c++) {
+            const double p = chances[c], keep = p < 1 ? 1 / (1 - p) : 0;
+            ct_random random = { .seed = 1 }, again = random;
+            ct_tensor *x = ct_tensor_full(dtype, CT_SHAPE(COUNT), 3);
+            ct_requires_grad(x, true);
+            cr_assert_eq(ct_dropout(tape, x, p, false, &random), x);
+            cr_assert_eq(random.step, again.step, "evaluation draws nothing");
+            ct_tensor *y = ct_dropout(tape, x, p, true, &random), *next = ct_dropout(tape, x, p, true, &random);
+            ct_tensor *same = ct_dropout(tape, x, p, true, &again);
+            cr_assert_eq(ct_backward(tape, ct_sum(tape, y)), CT_OK);
+            int dropped = 0, both = 0;
+            for (int64_t i = 0; i < COUNT; i++) {
+                const double mask = ct_tensor_at(ct_gradient(x), i);
+                cr_assert(mask == 0 || fabs(mask - keep) <= keep * 6e-8, "%g", mask);
+                CLOSE(ct_tensor_at(y, i), 3 * mask, 3 * keep * 6e-8);
+                cr_assert_eq(ct_tensor_at(same, i), ct_tensor_at(y, i));
+                dropped += mask == 0;
+                both += mask == 0 && ct_tensor_at(next, i) == 0;
+            }
+            cr_assert(fabs(dropped - COUNT * p) <= 5 * sqrt(COUNT * p * (1 - p)), "%d of %d for p = %g", dropped, COUNT, p);
+            cr_assert(fabs(both - COUNT * p * p) <= 5 * sqrt(COUNT * p * p * (1 - p * p)), "%d of %d twice for p = %g", both, COUNT, p);
+            ct_tape_reset(tape);
+            ct_tensor_release(x);
+        }
+    ct_tensor *x = ct_tensor_ones(CT_F32, CT_SHAPE(2));
+    const struct {
+        double p;
+        ct_random *random;
+        const char *text;
+    } refused[] = { { 1.5, &(ct_random){ 0 }, "p 1.5 must lie in [0, 1]" }, { NAN, &(ct_random){ 0 }, "must lie in" }, { 0.5, NULL, "random is NULL" } };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        cr_assert_null(ct_dropout(tape, x, refused[i].p, true, refused[i].random));
+        cr_assert(strstr(ct_tape_message(tape), refused[i].text), "%s", ct_tape_message(tape));
+        ct_tape_reset(tape);
     }
-    cr_assert_null(ct_dropout(tape, x, 1.5, true, &random));
     ct_tape_free(tape);
     ct_tensor_release(x);
 }

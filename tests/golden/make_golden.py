@@ -116,6 +116,7 @@ def elementwise():
     case('softmax_middle', lambda x: F.softmax(x, -2), normal(2, 3, 2) + 100)
     case('log_softmax', lambda x: F.log_softmax(x, 1), normal(2, 5))
     case('log_softmax_first', lambda x: F.log_softmax(x, 0), normal(3, 2, 2) * 8)
+    case('detach', lambda x: (x * x).detach() * x, normal(5))
 
 
 def move():
@@ -243,6 +244,10 @@ def loss():
     case('cross_entropy_spatial', lambda x, t: F.cross_entropy(x, t.long()), normal(2, 3, 2, 2), classes(3, 2, 2, 2), fixed=[1])
     case('cross_entropy_unbatched', lambda x, t: F.cross_entropy(x, t.long()), normal(4), classes(4), fixed=[1])
     case('cross_entropy_probabilities_spatial', lambda x, t: F.cross_entropy(x, t), normal(2, 3, 2), unit(2, 3, 2), fixed=[1])
+    # gradients of targets and weights too
+    case('bce_target', lambda x, t: F.binary_cross_entropy(x, t), unit(3, 4), unit(3, 4))
+    case('bce_with_logits_target', lambda x, t: F.binary_cross_entropy_with_logits(x, t), 3 * normal(3, 4), unit(3, 4))
+    case('cross_entropy_target', lambda x, t: F.cross_entropy(x, t), normal(3, 4), unit(3, 4))
 
 
 def pool():
