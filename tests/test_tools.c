@@ -84,6 +84,7 @@ static const struct usage usages[] = {
     { "steps --x '1,2;3' 2>&1", 2, "rows of different lengths" },
     { "steps --x 1,inf 2>&1", 2, "needs numbers" },
     { "steps --x '1;2;3' --w '1;2' 2>&1", 2, "--w has 2 rows, --x 3" },
+    { "geometry --in 5 --kernel 3 --algorithm --dtype float16 2>&1", 2, "neither float32 nor float64" },
     { "matrix --help", 0, "basis vector" },
     { "matrix --in 4 --kernel 3 2>&1", 2, "needs an op" },
     { "matrix conv --in 4 --kernel 3 2>&1", 2, "no op \"conv\"; the nearest is conv1d" },
@@ -159,6 +160,32 @@ Test(tools, geometries_are_confirmed)
                         tried++;
                     }
     cr_expect_geq(tried, 30);
+}
+
+/* What the library itself says of the same form, and what the environment asks for. */
+Test(tools, algorithm_of_a_geometry)
+{
+    static const char arguments[] = "geometry --in 16x16 --kernel 4 --stride 2 --padding 1 --channels 64 --out-channels 32 --batch 8 "
+                                    "--dtype float64 --algorithm --json";
+    static const char *const names[] = { "auto", "reference", "columns", "direct", "bilinear" };
+    ct_conv_form form = { .batch = 8, .groups = 1, .x_channels = 64, .y_channels = 32, .rank = 2, .x = { 1, 16, 16 }, .k = { 1, 4, 4 },
+                          .y = { 1, 8, 8 }, .stride = { 1, 2, 2 }, .padding = { 0, 1, 1 }, .dilation = { 1, 1, 1 } };
+    unsetenv("CT_ALGORITHM");
+    ct_conv_choice choice = ct_conv_choose(&form, CT_MAP_CONV, CT_F64);
+    json_t *json = run_json(arguments), *conv = json_object_get(json_object_get(json, "algorithms"), "conv");
+    cr_expect_str_eq(json_string_value(json_object_get(conv, "algorithm")), names[choice.algorithm]);
+    double columns = json_number_value(json_object_get(json_object_get(conv, "microseconds"), "columns"));
+    cr_expect(fabs(columns * 1000 - choice.nanoseconds[CT_ALGORITHM_COLUMNS]) <= 1e-9 * choice.nanoseconds[CT_ALGORITHM_COLUMNS]);
+    json_decref(json);
+
+    setenv("CT_ALGORITHM", "reference", 1);
+    json = run_json(arguments);
+    conv = json_object_get(json_object_get(json, "algorithms"), "conv_weight");
+    cr_expect_str_eq(json_string_value(json_object_get(conv, "algorithm")), "reference");
+    cr_expect_str_eq(json_string_value(json_object_get(conv, "reason")), "CT_ALGORITHM asks for it");
+    json_decref(json);
+    cr_expect_eq(run("geometry --in 5 --kernel 3 --algorithm"), 0);
+    cr_expect_not_null(strstr(output, "* conv by reference: CT_ALGORITHM asks for it"));
 }
 
 Test(tools, ignored_rows)

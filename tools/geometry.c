@@ -24,6 +24,8 @@ static const char help[] =
     "  --channels N, --out-channels N   of the input and the output                                      (groups)\n"
     "  --transposed             --in is the input of a transposed convolution\n"
     "  --output-padding SIZES   of the transposed convolution; says --transposed                         (0)\n"
+    "  --algorithm              also which algorithm the library chooses, and why; for\n"
+    "    --batch N, --dtype float32|float64                                                              (1, float32)\n"
     "  --json                   for programs\n"
     "\n"
     "A window of reach e = dilation (kernel - 1) + 1 slides over the padded input in steps of the stride, so it fits\n"
@@ -70,6 +72,8 @@ static bool confirm(ct_tape *tape, const struct axis *axis)
     bool agrees = true;
 
     for (int64_t i = -1; i <= axis->inputs && agrees; i++) {
+        if (i == LONGEST_ROW && i < axis->inputs - LONGEST_ROW)
+            i = axis->inputs - LONGEST_ROW; /* of many, both ends */
         bool listed = i >= 0 && i < axis->inputs;
         conv.x[0] = axis->least + i;
         ct_tensor *x = conv.x[0] < 1 ? NULL : ct_tensor_zeros(CT_F64, x_shape(&conv, 0));
@@ -338,7 +342,9 @@ int geometry_run(int argc, char **argv)
 {
     enum { LARGEST = 1 << 20 };
     struct request request = { .groups = 1 };
-    bool json = false;
+    int64_t batch = 1;
+    const char *dtype_name = "float32";
+    bool json = false, algorithm = false;
     const struct setting settings[] = {
         { "in", .sizes = &request.in, .low = 1, .high = LARGEST },
         { "kernel", .sizes = &request.kernel, .low = 1, .high = LARGEST },
@@ -350,6 +356,9 @@ int geometry_run(int argc, char **argv)
         { "channels", .whole = &request.channels, .low = 1, .high = LARGEST },
         { "out-channels", .whole = &request.out_channels, .low = 1, .high = LARGEST },
         { "transposed", .flag = &request.transposed },
+        { "algorithm", .flag = &algorithm },
+        { "batch", .whole = &batch, .low = 1, .high = LARGEST },
+        { "dtype", .text = &dtype_name },
         { "json", .flag = &json },
     };
     struct convolution conv;
@@ -357,6 +366,9 @@ int geometry_run(int argc, char **argv)
     int code = read_settings(argc, argv, settings, sizeof settings / sizeof settings[0], NULL, help);
     if (code >= 0)
         return code;
+    ct_dtype dtype = strcmp(dtype_name, "float64") ? CT_F32 : CT_F64;
+    if (strcmp(dtype_name, ct_dtype_name(dtype)) != 0)
+        return complain(MISUSED, "geometry: --dtype %s is neither float32 nor float64", dtype_name);
     request.transposed |= request.output_padding.count > 0;
     code = resolve("geometry", &request, &conv);
     bool agree = true;
@@ -366,10 +378,16 @@ int geometry_run(int argc, char **argv)
     }
     if (code == 0) {
         int direct = direct_agrees(&conv);
-        if (json)
-            code = print_json(geometry_json(&conv, axis, request.transposed, direct));
-        else
+        if (json) {
+            json_t *whole = geometry_json(&conv, axis, request.transposed, direct);
+            if (algorithm)
+                json_object_set_new(whole, "algorithms", algorithms_json(&conv, batch, dtype));
+            code = print_json(whole);
+        } else {
             print_text(&conv, axis, request.transposed, direct);
+            if (algorithm)
+                print_algorithms(&conv, batch, dtype);
+        }
         if (code == 0 && (!agree || direct == 0))
             code = complain(FAILED, "geometry: the library's sizes or numbers differ from the formulas");
     }

@@ -85,4 +85,9 @@ char *call_pytorch(const struct convolution *conv, bool transposed);
 char *call_jax(const struct convolution *conv, bool transposed);
 char *call_cotangent(const struct convolution *conv, bool transposed);
 
+/* ---- algorithm.c: which algorithm the library chooses, and why ---- */
+
+void print_algorithms(const struct convolution *conv, int64_t batch, ct_dtype dtype);
+json_t *algorithms_json(const struct convolution *conv, int64_t batch, ct_dtype dtype);
+
 #endif
