@@ -1,6 +1,7 @@
 /* The DCGAN example: PyTorch's names and shapes, PyTorch's ten steps, and data that depend on the seed alone. */
 #include "golden/golden.h"
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,6 +62,49 @@ Test(dcgan, a_saved_generator_draws_the_same)
     ct_tensor_release(a), ct_tensor_release(b), ct_tensor_release(noise);
     ct_tape_free(tape);
     ct_module_free(before), ct_module_free(after);
+}
+
+/* Shoemake's formula where the answer is known: on the unit circle, the angle grows in proportion. */
+Test(dcgan, slerp_goes_along_the_sphere)
+{
+    const double east[] = { 1, 0 }, north[] = { 0, 1 };
+    double at[3];
+    for (int i = 0; i <= 12; i++) {
+        slerp(2, east, north, i / 12.0, at);
+        cr_expect_float_eq(at[0], cos(i / 12.0 * acos(0)), 1e-15);
+        cr_expect_float_eq(at[1], sin(i / 12.0 * acos(0)), 1e-15);
+    }
+    slerp(3, (double[]){ 1, 2, 3 }, (double[]){ 2, 4, 6 }, 0.25, at); /* parallel: the straight line */
+    cr_expect(fabs(at[0] - 1.25) < 1e-15 && fabs(at[1] - 2.5) < 1e-15 && fabs(at[2] - 3.75) < 1e-15);
+    slerp(2, (double[]){ 0, 0 }, north, 0.5, at);
+    cr_expect(at[0] == 0 && at[1] == 0.5);
+}
+
+/* A sample is a function of its own noise: to the bit the same alone, in another place, and among others. */
+Test(dcgan, a_sample_does_not_depend_on_its_batch)
+{
+    enum { COUNT = 7, WIDTH_OF_NOISE = 100 };
+    struct dcgan_shape shape = { CT_F32, 32, 1, WIDTH_OF_NOISE, 8, 8, 4 };
+    ct_random random = { .seed = 3 };
+    ct_error error = { CT_OK, "" };
+    ct_module *generator = dcgan_generator_new(&shape, &random, &error);
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *noise = ct_tensor_zeros(CT_F32, CT_SHAPE(COUNT, WIDTH_OF_NOISE, 1, 1));
+    ct_normal(noise, 0, 1, &random);
+    ct_module_forward(generator, tape, noise); /* running statistics that are not the initial ones */
+    ct_tensor *together = dcgan_sample(generator, tape, noise, &error);
+    cr_assert_not_null(together, "%s", error.message);
+    for (int i = 0; i < COUNT; i++) {
+        ct_tensor *one = ct_tensor_from(CT_F32, CT_SHAPE(1, WIDTH_OF_NOISE, 1, 1), (const float *)ct_tensor_data(noise) + i * WIDTH_OF_NOISE);
+        ct_tensor *alone = dcgan_sample(generator, tape, one, &error);
+        cr_assert_not_null(alone, "%s", error.message);
+        size_t bytes = (size_t)ct_tensor_count(alone) * 4;
+        cr_expect_eq(memcmp(ct_tensor_data(alone), (const char *)ct_tensor_data(together) + (size_t)i * bytes, bytes), 0, "sample %d", i);
+        ct_tensor_release(one), ct_tensor_release(alone);
+    }
+    ct_tensor_release(together), ct_tensor_release(noise);
+    ct_tape_free(tape);
+    ct_module_free(generator);
 }
 
 /* ---- ten steps, as tests/golden/make_golden_dcgan.py took them ---- */

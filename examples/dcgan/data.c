@@ -65,6 +65,11 @@ void data_close(struct data *data)
     free(data);
 }
 
+int data_channels(const struct data_options *options)
+{
+    return strcmp(options->source, "glyphs") == 0 ? 1 : (int)options->channels;
+}
+
 int64_t data_count(const struct data *data)
 {
     return data->glyphs != NULL ? 0 : ct_tensor_size(data->pictures, 0);

@@ -117,6 +117,7 @@ struct data_options {
 struct data;
 struct data *data_open(const struct data_options *options, ct_error *error);
 void data_close(struct data *data);
+int data_channels(const struct data_options *options); /* of the pictures: 1 or 3 */
 int64_t data_count(const struct data *data);          /* pictures; 0: as many as one likes */
 const char *data_description(const struct data *data); /* a sentence */
 
@@ -136,6 +137,9 @@ void glyphs_draw(const struct glyphs *glyphs, ct_tensor *batch, uint64_t seed, u
 /* images (n, channels, size, size) side by side, `columns` a row, each pixel drawn `zoom` times. */
 ct_status picture_grid(const char *path, const ct_tensor *images, int columns, int zoom, ct_error *error);
 int picture_zoom(int size); /* for a comfortable grid */
+
+/* The same as bytes, for free(); *width · *height · channels of them. */
+uint8_t *picture_pixels(const ct_tensor *images, int columns, int zoom, int *width, int *height, ct_error *error);
 
 /* ---- folder.c: a folder holds one run, and one process at a time works on it ---- */
 
@@ -188,6 +192,9 @@ struct train_options {
 
 ct_status train(const struct train_options *options, ct_error *error);
 
-extern const struct verb verb_train, verb_sample, verb_report, verb_bench;
+extern const struct verb verb_train, verb_sample, verb_interpolate, verb_report, verb_data, verb_bench;
+
+/* between ← the point at t (0 … 1) of the way along the sphere, lengths interpolated with it. */
+void slerp(int64_t count, const double *from, const double *to, double t, double *between);
 
 #endif

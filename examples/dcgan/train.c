@@ -128,8 +128,7 @@ static ct_status resume(struct run *run, ct_error *error)
 static ct_status run_open(struct run *run, ct_error *error)
 {
     const struct train_options *options = run->options;
-    const bool glyphs = strcmp(options->data.source, "glyphs") == 0;
-    const struct dcgan_shape shape = { CT_F32, (int)options->data.size, glyphs ? 1 : (int)options->data.channels, (int)options->nz,
+    const struct dcgan_shape shape = { CT_F32, (int)options->data.size, data_channels(&options->data), (int)options->nz,
                                        (int)options->ngf, (int)options->ndf, (int)options->kernel };
     const uint64_t seed = (uint64_t)options->data.seed;
     ct_random weights = { .seed = seed, .stream = WEIGHTS }, fixed = { .seed = seed, .stream = FIXED };

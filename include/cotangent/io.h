@@ -74,6 +74,10 @@ CT_API ct_tensor *ct_cifar10_parse(const void *bytes, size_t size, ct_tensor **l
 /* Rows from top to bottom, pixels of `channels` bytes (1 grey, 3 RGB). */
 CT_API ct_status ct_png_write(const char *path, int width, int height, int channels, const uint8_t *pixels, ct_error *error);
 
+/* The same with several frames, each shown for so many milliseconds, for ever. Programs that know no animated PNG show the first. */
+CT_API ct_status ct_apng_write(const char *path, int width, int height, int channels, int frames, const uint8_t *const pixels[],
+                               int milliseconds, ct_error *error);
+
 /* A PNG or JPEG file as a new float32 tensor (channels, height, width), 0 … 255 as −1 … 1. channels 1 or 3 converts. Sides up
  * to 4,096; a larger JPEG comes at a half, quarter or eighth of its size. Decoders use at most 64 MiB. NULL on failure. */
 CT_API ct_tensor *ct_image_read(const char *path, int channels, ct_error *error);

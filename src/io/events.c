@@ -161,7 +161,7 @@ ct_status ct_events_image(ct_events *events, const char *tag, int64_t step, int 
 {
     size_t opened[2] = { 0 };
     struct ct_png png;
-    ct_status status = ct_png_encode(&png, "an event file", width, height, channels, pixels, error);
+    ct_status status = ct_png_encode(&png, "an event file", width, height, channels, 1, pixels == NULL ? NULL : &pixels, 0, error);
     if (status != CT_OK)
         return status;
     status = begin_value(events, tag, step, opened, error);

@@ -24,7 +24,8 @@ struct ct_png {
     uint8_t *data;
     size_t size, room;
 };
-ct_status ct_png_encode(struct ct_png *png, const char *where, int width, int height, int channels, const uint8_t *pixels, ct_error *error);
+ct_status ct_png_encode(struct ct_png *png, const char *where, int width, int height, int channels, int frames,
+                        const uint8_t *const pixels[], int milliseconds, ct_error *error);
 
 /* Makes a rename to path durable: fsync of its folder. */
 ct_status ct_folder_sync(const char *path, ct_error *error);
