@@ -82,4 +82,61 @@ typedef struct ct_adjoint_report {
  * g is not linear. Returns report->adjoint; report may be NULL. */
 CT_API bool ct_adjoint_check(const ct_function *f, const ct_function *g, ct_shape in, uint64_t seed, ct_adjoint_report *report);
 
+/* ---- gradient check ------------------------------------------------------------------ */
+
+typedef enum ct_verdict {
+    CT_RIGHT = 0,   /* every analytic value lies within its error bar, and the bars are narrow */
+    CT_WRONG,       /* a value lies outside: derivatives, or another promise of a function, are broken */
+    CT_KINK,        /* the one-sided derivatives differ, and the analytic value lies between them: not differentiable here */
+    CT_UNDECIDABLE  /* the bars are too wide to tell (noise, overflow), or the check could not run */
+} ct_verdict;
+
+CT_API const char *ct_verdict_name(ct_verdict verdict); /* "right", "wrong", "kink", "undecidable" */
+
+/* All zero is the default, and there is no tolerance among them. */
+typedef struct ct_gradcheck_options {
+    int order;                    /* 0 and 1: the first derivative; n: the n-th, as the derivative of the one below */
+    uint64_t seed;                /* of cotangents, directions and sampled elements */
+    unsigned linear;              /* 1 << j: f is affine in in[j], the others fixed: step 1, exact on whole numbers; and that is checked */
+    unsigned constant;            /* 1 << j: in[j] is not differentiated (class indices, masks) */
+    int64_t elements;             /* of an input: more are sampled and covered by dense directions; 0: 128 */
+    bool float32;                 /* also f and its gradient in float32 against float64, within a rounding bound; f must work in both */
+    const ct_function *reference; /* an independent definition, whose values f must have; or NULL */
+    const char *const *names;     /* of the inputs, for the report; NULL: "in[0]", … */
+} ct_gradcheck_options;
+
+/* One comparison. */
+typedef struct ct_finding {
+    const char *check;            /* "reverse", "reverse recorded", "forward", "modes", "linear", "values", "pure", "float32" */
+    ct_verdict verdict;
+    char name[32];                /* of the input: "weight", or "cotangent 1" of a higher order; "" for a value of f */
+    ct_shape index;               /* the element's place in that input, in extent[0 … rank); rank −1: a direction over all inputs */
+    int64_t output;               /* the element of the result, row-major; −1: a random combination of all, drawn by the seed */
+    double analytic, numeric, error_bar;
+    double step;                  /* of the difference that numeric is best known from; 0: not by differences */
+} ct_finding;
+
+typedef struct ct_gradcheck_report {
+    ct_status status;             /* not CT_OK: f or a derivative of it failed, and message says how (CT_NO_DERIVATIVE: no rule) */
+    ct_verdict verdict;           /* the worst there was: wrong, then kink, then undecidable */
+    int order;
+    uint64_t seed;
+    int64_t comparisons, right, wrong, kinks, undecidable, evaluations;
+    unsigned unused;              /* 1 << j: f does not depend on in[j] here */
+    double digits;                /* that the worst comparison called right agrees to, of the largest derivative; 17: all equal to the bit */
+    ct_finding worst;
+    char message[400];            /* one sentence, always */
+} ct_gradcheck_report;
+
+/* Checks f at `in` (all float64, or all float32: then in float64 where f works in it, and its float32 against that). Numeric derivatives
+ * come from central differences over a sweep of steps, extrapolated (Ridders), with an error bar of truncation and of f's
+ * measured noise. Compared are: the gradient as ct_backward computes it and as CT_CREATE_GRAPH records it; forward mode; one mode against
+ * the other; f twice, to the bit; inputs that must not change. Returns report->verdict; options and report may be NULL. docs/gradcheck.md. */
+CT_API ct_verdict ct_gradcheck(const ct_function *f, ct_tensor *const in[], const ct_gradcheck_options *options,
+                               ct_gradcheck_report *report);
+
+/* The report as text of a few lines, or as one JSON object, into text (size bytes, always terminated); returns text. */
+CT_API char *ct_gradcheck_text(const ct_gradcheck_report *report, char *text, size_t size);
+CT_API char *ct_gradcheck_json(const ct_gradcheck_report *report, char *text, size_t size);
+
 #endif

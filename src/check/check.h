@@ -25,4 +25,18 @@ bool ct_frame_pull(ct_tape *tape, const struct ct_frame *frame, int inputs, ct_t
 ct_tensor *ct_check_zeros(ct_tape *tape, ct_dtype dtype, ct_shape shape);
 ct_tensor *ct_check_basis(ct_tape *tape, const ct_tensor *like, int64_t position);
 
+/* One element, in either precision. */
+static inline double ct_check_get(const ct_tensor *x, int64_t i)
+{
+    return x->dtype == CT_F32 ? (double)((const float *)ct_data(x))[i] : ((const double *)ct_data(x))[i];
+}
+
+static inline void ct_check_set(ct_tensor *x, int64_t i, double value)
+{
+    if (x->dtype == CT_F32)
+        ((float *)ct_data(x))[i] = (float)value;
+    else
+        ((double *)ct_data(x))[i] = value;
+}
+
 #endif

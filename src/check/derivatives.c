@@ -129,10 +129,8 @@ ct_tensor *ct_jvp(ct_tape *tape, const ct_function *f, ct_tensor *const in[], ct
 ct_tensor *ct_check_basis(ct_tape *tape, const ct_tensor *like, int64_t position)
 {
     ct_tensor *e = ct_check_zeros(tape, like->dtype, like->shape);
-    if (e != NULL && like->dtype == CT_F32)
-        ((float *)ct_data(e))[position] = 1;
-    else if (e != NULL)
-        ((double *)ct_data(e))[position] = 1;
+    if (e != NULL)
+        ct_check_set(e, position, 1);
     return e;
 }
 

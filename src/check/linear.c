@@ -35,18 +35,7 @@ static void set_column(ct_tensor *matrix, int64_t j, const ct_tensor *y)
 {
     const int64_t rows = matrix->shape.extent[0], columns = matrix->shape.extent[1];
     for (int64_t i = 0; i < rows; i++)
-        if (matrix->dtype == CT_F32)
-            ((float *)ct_data(matrix))[i * columns + j] = ((const float *)ct_data(y))[i];
-        else
-            ((double *)ct_data(matrix))[i * columns + j] = ((const double *)ct_data(y))[i];
-}
-
-static void set_one(ct_tensor *x, int64_t position, double value)
-{
-    if (x->dtype == CT_F32)
-        ((float *)ct_data(x))[position] = (float)value;
-    else
-        ((double *)ct_data(x))[position] = value;
+        ct_check_set(matrix, i * columns + j, ct_check_get(y, i));
 }
 
 static ct_tensor *push_columns(ct_tape *tape, const ct_function *f, ct_dtype dtype, ct_shape in)
@@ -58,7 +47,7 @@ static ct_tensor *push_columns(ct_tape *tape, const ct_function *f, ct_dtype dty
     ct_tensor *matrix = ct_tape_tensor(tape, y->dtype, CT_SHAPE(rows, x->count));
     const size_t mark = ct_tape_mark(tape);
     for (int64_t j = 0; matrix != NULL && j < x->count; j++) {
-        set_one(x, j, 1);
+        ct_check_set(x, j, 1);
         y = apply(tape, "matrix", f, x);
         if (y != NULL && (y->count != rows || y->dtype != matrix->dtype))
             y = ct_fail(tape, CT_BAD_SHAPE, "matrix: f gave %lld elements for zeros and %lld for basis vector %lld", (long long)rows,
@@ -66,7 +55,7 @@ static ct_tensor *push_columns(ct_tape *tape, const ct_function *f, ct_dtype dty
         if (y == NULL)
             return NULL;
         set_column(matrix, j, y);
-        set_one(x, j, 0);
+        ct_check_set(x, j, 0);
         ct_tape_drop_since(tape, mark);
     }
     return matrix;
@@ -106,11 +95,11 @@ ct_tensor *ct_transpose_matrix(ct_tape *tape, const ct_function *f, ct_dtype dty
     const size_t mark = ct_tape_mark(tape);
     for (int64_t i = 0; matrix != NULL && e != NULL && i < e->count; i++) {
         ct_tensor *gradient;
-        set_one(e, i, 1);
+        ct_check_set(e, i, 1);
         if (!ct_frame_pull(tape, &frame, 1, e, CT_RETAIN_GRAPH, &gradient))
             break;
         set_column(matrix, i, gradient);
-        set_one(e, i, 0);
+        ct_check_set(e, i, 0);
         ct_tape_drop_since(tape, mark);
     }
     ct_no_grad_end(tape);

@@ -94,7 +94,16 @@ FUNCTION(f_avg_pool2d, ct_avg_pool2d(t, in[0], context))
 FUNCTION(f_avg_pool3d, ct_avg_pool3d(t, in[0], context))
 
 FUNCTION(f_batch_norm, ct_batch_norm(t, in[0], NULL, NULL, in[1], in[2], true, 0.1, 1e-5))
-FUNCTION(f_batch_norm_leaky, ct_batch_norm_leaky_relu(t, in[0], NULL, NULL, in[1], in[2], true, 0.1, 1e-5, 0.2))
+
+/* Two channels, one on either side of the kink: normalised values of six are below √6, and weights below 2. */
+static ct_tensor *either_side(ct_tape *t, ct_tensor *bias)
+{
+    ct_tensor *shift = ct_check_zeros(t, bias->dtype, bias->shape);
+    for (int64_t i = 0; shift != NULL && i < shift->count; i++)
+        ct_check_set(shift, i, i % 2 ? -6 : 6);
+    return ct_add(t, bias, shift);
+}
+FUNCTION(f_batch_norm_leaky, ct_batch_norm_leaky_relu(t, in[0], NULL, NULL, in[1], either_side(t, in[2]), true, 0.1, 1e-5, 0.2))
 FUNCTION(f_batch_norm_eval, ct_batch_norm(t, in[0], in[3], in[4], in[1], in[2], false, 0.1, 1e-5))
 FUNCTION(f_layer_norm, ct_layer_norm(t, in[0], 2, in[1], in[2], 1e-5))
 FUNCTION(f_instance_norm, ct_instance_norm(t, in[0], in[1], in[2], 1e-5))
@@ -155,8 +164,8 @@ POOL(average3, .kernel = CT_ALL(2), .stride = CT_ALL(1), .padding = CT_ALL(1))
 #define CLASS(...) { SHAPE(__VA_ARGS__), CT_DOMAIN_CLASS }
 
 /* name, row, function, context, linear inputs, constant inputs, count, inputs */
-#define SAMPLE(name, row, f, context, linear, constant, count, ...) \
-    { name, &ct_op_##row, f, context, linear, constant, count, { __VA_ARGS__ } },
+#define SAMPLE(name_, row, f, context_, linear_, constant_, count, ...)                                                          \
+    { .name = name_, .op = &ct_op_##row, .apply = f, .context = context_, .linear = linear_, .constant = constant_, .inputs = count, .in = { __VA_ARGS__ } },
 #define ONE(name, row, f, ...) SAMPLE(name, row, f, NULL, 0, 0, 1, __VA_ARGS__)
 #define LINEAR(name, row, f, context, ...) SAMPLE(name, row, f, context, 1, 0, 1, __VA_ARGS__)
 
@@ -192,7 +201,7 @@ const ct_sample ct_samples[] = {
     ONE("tanh", tanh, f_tanh, REAL(5))
     ONE("softplus", softplus, f_softplus, REAL(5))
     ONE("above", above, f_above, APART(10))
-    LINEAR("dropout", mul, f_dropout, NULL, REAL(3, 4))
+    { .name = "dropout", .op = &ct_op_mul, .apply = f_dropout, .linear = 1, .inputs = 1, .in = { REAL(3, 4) }, .draws = true },
     ONE("softmax", softmax, f_softmax, REAL(2, 4, 2))
     ONE("log_softmax", log_softmax, f_log_softmax, REAL(2, 4))
 
@@ -233,7 +242,7 @@ const ct_sample ct_samples[] = {
     LINEAR("avg_pool3d", avg_pool_adjoint, f_avg_pool3d, &average3, REAL(1, 1, 2, 3, 2))
 
     SAMPLE("batch_norm", batch_norm, f_batch_norm, NULL, 0, 0, 3, REAL(3, 2, 2), REAL(2), REAL(2))
-    SAMPLE("batch_norm leaky_relu", batch_norm, f_batch_norm_leaky, NULL, 0, 0, 3, REAL(3, 2, 2), REAL(2), REAL(2))
+    SAMPLE("batch_norm leaky_relu", batch_norm, f_batch_norm_leaky, NULL, 0, 0, 3, REAL(3, 2, 2), POSITIVE(2), APART(2))
     SAMPLE("batch_norm eval", pow, f_batch_norm_eval, NULL, 15, 0, 5, REAL(2, 2, 2), REAL(2), REAL(2), REAL(2), POSITIVE(2))
     SAMPLE("layer_norm", normalize, f_layer_norm, NULL, 0, 0, 3, REAL(2, 2, 3), REAL(2, 3), REAL(2, 3))
     SAMPLE("instance_norm", normalize, f_instance_norm, NULL, 0, 0, 3, REAL(2, 2, 5), REAL(2), REAL(2))

@@ -29,6 +29,7 @@ typedef struct ct_sample {
         ct_shape shape;
         ct_domain domain;
     } in[CT_SAMPLE_INPUTS];
+    bool draws; /* random numbers, of which float32 and float64 draw different ones */
 } ct_sample;
 
 extern CT_HIDDEN const ct_sample ct_samples[];

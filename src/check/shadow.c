@@ -1,0 +1,87 @@
+/* float32 against float64: the same function at the same inputs, which float32 holds exactly, within what rounding can do. */
+#include <float.h>
+#include <math.h>
+
+#include "gradcheck.h"
+#include "rounding.h"
+
+enum { ROWS = 3, SAMPLED = 12 };
+
+/* One run of f and of the gradients of the first rows, in one precision. */
+struct shadow {
+    ct_tape *tape;
+    ct_tensor *y, *gradient[ROWS][CT_MAX_INPUTS];
+};
+
+static bool shadow_run(struct ct_checking *c, ct_dtype dtype, int rows, struct shadow *shadow)
+{
+    struct ct_probe *p = &c->probe;
+    const ct_function *f = p->f;
+    ct_tensor *x[CT_MAX_INPUTS];
+    struct ct_frame frame;
+    shadow->tape = ct_tape_new();
+    for (int j = 0; j < f->inputs; j++) {
+        x[j] = ct_check_zeros(shadow->tape, dtype, p->x[j]->shape);
+        for (int64_t i = 0; x[j] != NULL && i < p->count[j]; i++)
+            ct_check_set(x[j], i, (float)ct_check_get(p->x[j], i));
+    }
+    if (!ct_frame_enter(shadow->tape, "gradcheck", f, x, &frame))
+        return false;
+    shadow->y = frame.y;
+    for (int k = 0; k < rows; k++) {
+        ct_tensor *v = ct_check_zeros(shadow->tape, dtype, frame.y->shape);
+        for (int64_t i = 0; v != NULL && i < p->outputs; i++)
+            ct_check_set(v, i, p->combination != NULL ? p->combination[k * p->outputs + i] : i == k);
+        if (v != NULL && dtype == CT_F64)
+            v->requires_grad = true; /* so that all that is made of it is recorded */
+        const unsigned flags = dtype == CT_F64 ? CT_CREATE_GRAPH : CT_RETAIN_GRAPH;
+        if (v == NULL || !ct_frame_pull(shadow->tape, &frame, f->inputs, v, flags, shadow->gradient[k]))
+            return false;
+    }
+    return true;
+}
+
+/* Elements of a float32 result against float64's, whose record bounds the rounding: up to SAMPLED of them. */
+static void compare(struct ct_checking *c, struct shadow *exact, ct_tensor *wide, const ct_tensor *narrow, int input, int64_t row)
+{
+    const int64_t count = wide->count, taken = count <= SAMPLED ? count : SAMPLED, stride = taken > 0 ? count / taken : 1;
+    for (int64_t n = 0; n < taken; n++) {
+        const int64_t i = n * stride;
+        const struct ct_direction d = { .input = input, .element = i };
+        ct_tensor *flat = ct_reshape(exact->tape, wide, CT_SHAPE(count)), *one = ct_slice(exact->tape, flat, 0, i, i + 1, 1);
+        ct_finding finding = ct_finding_at(c, "float32", input < 0 ? NULL : &d, input < 0 ? i : row);
+        if (one == NULL)
+            return;
+        if (input < 0)
+            finding.output = i;
+        finding.analytic = ct_check_get(narrow, i), finding.numeric = ct_check_get(wide, i);
+        finding.error_bar = one->requires_grad ? ct_rounding_bound(exact->tape, one, FLT_EPSILON / 2) : 0;
+        /* The bound is of first order; twice it covers the next. Results below the normal range lose digits. */
+        finding.error_bar = 2 * finding.error_bar + FLT_EPSILON / 2 * fabs(finding.numeric) + FLT_MIN;
+        const double off = fabs(finding.analytic - finding.numeric);
+        finding.verdict = off <= finding.error_bar ? CT_RIGHT : CT_WRONG;
+        if (!isfinite(finding.error_bar) || fabs(finding.numeric) + finding.error_bar >= (double)FLT_MAX)
+            finding.verdict = CT_UNDECIDABLE;
+        ct_finding_note(c, finding, INFINITY); /* its digits are float32's: not counted */
+    }
+}
+
+bool ct_check_float32(struct ct_checking *c)
+{
+    struct ct_probe *p = &c->probe;
+    struct shadow wide = { 0 }, narrow = { 0 };
+    const int rows = p->rows < ROWS ? (int)p->rows : ROWS;
+    const bool ok = shadow_run(c, CT_F64, rows, &wide) && shadow_run(c, CT_F32, rows, &narrow);
+    if (ok) {
+        compare(c, &wide, wide.y, narrow.y, -1, 0);
+        for (int k = 0; k < rows; k++)
+            for (int j = 0; j < p->f->inputs; j++)
+                compare(c, &wide, wide.gradient[k][j], narrow.gradient[k][j], j, k);
+    } else {
+        ct_tape *which = narrow.tape != NULL ? narrow.tape : wide.tape;
+        ct_fail(p->store, which != NULL ? ct_tape_status(which) : CT_NO_MEMORY, "in float32: %s", ct_tape_message(which));
+    }
+    ct_tape_free(wide.tape);
+    ct_tape_free(narrow.tape);
+    return ok;
+}
