@@ -56,7 +56,7 @@ Test(dcgan, a_saved_generator_draws_the_same)
     ct_tape *tape = ct_tape_new();
     ct_tensor *noise = ct_tensor_zeros(CT_F32, CT_SHAPE(3, 6, 1, 1));
     ct_normal(noise, 0, 1, &random);
-    ct_tensor *a = dcgan_sample(before, tape, noise, &error), *b = dcgan_sample(after, tape, noise, &error);
+    ct_tensor *a = dcgan_sample(before, &shape, tape, noise, &error), *b = dcgan_sample(after, &shape, tape, noise, &error);
     cr_assert(a != NULL && b != NULL, "%s", error.message);
     cr_expect_eq(memcmp(ct_tensor_data(a), ct_tensor_data(b), (size_t)ct_tensor_count(a) * 4), 0);
     ct_tensor_release(a), ct_tensor_release(b), ct_tensor_release(noise);
@@ -92,11 +92,11 @@ Test(dcgan, a_sample_does_not_depend_on_its_batch)
     ct_tensor *noise = ct_tensor_zeros(CT_F32, CT_SHAPE(COUNT, WIDTH_OF_NOISE, 1, 1));
     ct_normal(noise, 0, 1, &random);
     ct_module_forward(generator, tape, noise); /* running statistics that are not the initial ones */
-    ct_tensor *together = dcgan_sample(generator, tape, noise, &error);
+    ct_tensor *together = dcgan_sample(generator, &shape, tape, noise, &error);
     cr_assert_not_null(together, "%s", error.message);
     for (int i = 0; i < COUNT; i++) {
         ct_tensor *one = ct_tensor_from(CT_F32, CT_SHAPE(1, WIDTH_OF_NOISE, 1, 1), (const float *)ct_tensor_data(noise) + i * WIDTH_OF_NOISE);
-        ct_tensor *alone = dcgan_sample(generator, tape, one, &error);
+        ct_tensor *alone = dcgan_sample(generator, &shape, tape, one, &error);
         cr_assert_not_null(alone, "%s", error.message);
         size_t bytes = (size_t)ct_tensor_count(alone) * 4;
         cr_expect_eq(memcmp(ct_tensor_data(alone), (const char *)ct_tensor_data(together) + (size_t)i * bytes, bytes), 0, "sample %d", i);

@@ -23,8 +23,9 @@ ct_module *dcgan_discriminator_new(const struct dcgan_shape *shape, ct_random *r
 /* The same without batch statistics and without the sigmoid: layer norm (group norm of one group), an unbounded answer. */
 ct_module *dcgan_critic_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error);
 
-/* The generator's pictures for noise, in evaluation mode; the caller's. */
-ct_tensor *dcgan_sample(ct_module *generator, ct_tape *tape, ct_tensor *noise, ct_error *error);
+/* The generator's pictures for noise (n, nz, 1, 1) of its dtype, in evaluation mode; the caller's. Each is a function of its own noise
+ * alone, to the bit: neither the others nor their number matter. */
+ct_tensor *dcgan_sample(ct_module *generator, const struct dcgan_shape *shape, ct_tape *tape, ct_tensor *noise, ct_error *error);
 
 /* ---- loss.c: one training step ---- */
 

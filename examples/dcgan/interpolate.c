@@ -28,7 +28,7 @@ void slerp(int64_t count, const double *from, const double *to, double t, double
 }
 
 /* noise (rows · columns, nz, 1, 1): row r goes from ends[2r] to ends[2r + 1]; column c stands at from + (to − from) c / (columns − 1). */
-static ct_tensor *draw(ct_module *generator, ct_tape *tape, const ct_tensor *ends, int64_t columns, double from, double to,
+static ct_tensor *draw(ct_module *generator, const struct dcgan_shape *shape, ct_tape *tape, const ct_tensor *ends, int64_t columns, double from, double to,
                        ct_error *error)
 {
     int64_t rows = ct_tensor_size(ends, 0) / 2, nz = ct_tensor_size(ends, 1);
@@ -39,18 +39,18 @@ static ct_tensor *draw(ct_module *generator, ct_tape *tape, const ct_tensor *end
         double t = columns > 1 ? from + (to - from) * (double)(i % columns) / (double)(columns - 1) : from;
         slerp(nz, end + i / columns * 2 * nz, end + (i / columns * 2 + 1) * nz, t, at + i * nz);
     }
-    if (at == NULL || (cast = ct_tensor_cast(noise, ct_tensor_dtype(ct_module_tensor(generator, 0).tensor))) == NULL)
+    if (at == NULL || (cast = ct_tensor_cast(noise, shape->dtype)) == NULL)
         ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld pictures", (long long)(rows * columns));
     else
-        images = dcgan_sample(generator, tape, cast, error);
+        images = dcgan_sample(generator, shape, tape, cast, error);
     ct_tensor_release(noise);
     ct_tensor_release(cast);
     return images;
 }
 
 /* There and back, each frame a grid of where all rows stand. */
-static ct_status animate(const struct interpolate_options *options, ct_module *generator, ct_tape *tape, const ct_tensor *ends,
-                         int zoom, ct_error *error)
+static ct_status animate(const struct interpolate_options *options, ct_module *generator, const struct dcgan_shape *shape, ct_tape *tape,
+                         const ct_tensor *ends, ct_error *error)
 {
     const int frames = (int)options->frames, columns = (int)ceil(sqrt((double)options->count));
     uint8_t **pixels = calloc((size_t)frames, sizeof *pixels);
@@ -58,10 +58,10 @@ static ct_status animate(const struct interpolate_options *options, ct_module *g
     ct_status status = pixels != NULL ? CT_OK : ct_error_set(error, CT_NO_MEMORY, "out of memory for %d frames", frames);
     for (int frame = 0; frame < frames && status == CT_OK; frame++) {
         double t = (1 - cos(2 * acos(-1) * frame / frames)) / 2;
-        ct_tensor *images = draw(generator, tape, ends, 1, t, t, error);
+        ct_tensor *images = draw(generator, shape, tape, ends, 1, t, t, error);
         if (images != NULL) {
             channels = (int)ct_tensor_size(images, 1);
-            pixels[frame] = picture_pixels(images, columns, zoom, &width, &height, error);
+            pixels[frame] = picture_pixels(images, columns, picture_zoom(shape->size), &width, &height, error);
         }
         if (pixels[frame] == NULL)
             status = error->status;
@@ -90,10 +90,10 @@ static ct_status run(const void *given, ct_error *error)
     ct_status status = CT_NO_MEMORY;
     if (tape == NULL || ends == NULL || ct_normal(ends, 0, 1, &random) != CT_OK)
         ct_error_set(error, status, "out of memory for %lld rows", (long long)options->count);
-    else if ((images = draw(generator, tape, ends, options->steps, 0, 1, error)) != NULL)
+    else if ((images = draw(generator, &shape, tape, ends, options->steps, 0, 1, error)) != NULL)
         status = picture_grid(options->out, images, (int)options->steps, picture_zoom(shape.size), error);
     if (status == CT_OK && options->animation != NULL)
-        status = animate(options, generator, tape, ends, picture_zoom(shape.size), error);
+        status = animate(options, generator, &shape, tape, ends, error);
     ct_tensor_release(images);
     ct_tensor_release(ends);
     ct_tape_free(tape);

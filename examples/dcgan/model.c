@@ -127,16 +127,44 @@ ct_module *dcgan_critic_new(const struct dcgan_shape *shape, ct_random *random, 
     return initialise(ct_sequential_new(stack.count, stack.layer, error), random);
 }
 
-ct_tensor *dcgan_sample(ct_module *generator, ct_tape *tape, ct_tensor *noise, ct_error *error)
+enum { AT_ONCE = 8 }; /* pictures in a pass */
+
+/* images[begin …] ← the pictures of noise[begin …], AT_ONCE of them or what is left. The pass is always of AT_ONCE, with zeros for
+ * what is missing: the choice of an algorithm, and so the rounding, may depend on the batch's size. */
+static bool sample_pass(ct_module *generator, ct_tape *tape, ct_tensor *noise, ct_tensor *batch, ct_tensor *images, int64_t begin)
 {
+    const int64_t left = ct_tensor_size(noise, 0) - begin, count = left < AT_ONCE ? left : AT_ONCE;
+    const size_t element = ct_dtype_size(ct_tensor_dtype(noise));
+    const size_t from = (size_t)(ct_tensor_count(noise) / ct_tensor_size(noise, 0)) * element;
+    const size_t to = (size_t)(ct_tensor_count(images) / ct_tensor_size(images, 0)) * element;
     ct_tape_reset(tape);
+    ct_tensor_fill(batch, 0);
+    memcpy(ct_tensor_data_mutable(batch), (const char *)ct_tensor_data(noise) + (size_t)begin * from, (size_t)count * from);
+    ct_tensor *made = ct_module_forward(generator, tape, batch);
+    if (made != NULL)
+        memcpy((char *)ct_tensor_data_mutable(images) + (size_t)begin * to, ct_tensor_data(made), (size_t)count * to);
+    return made != NULL;
+}
+
+ct_tensor *dcgan_sample(ct_module *generator, const struct dcgan_shape *shape, ct_tape *tape, ct_tensor *noise, ct_error *error)
+{
+    const int64_t count = ct_tensor_size(noise, 0);
+    ct_tensor *images = ct_tensor_empty(shape->dtype, CT_SHAPE(count, shape->channels, shape->size, shape->size));
+    ct_tensor *batch = ct_tensor_empty(shape->dtype, CT_SHAPE(AT_ONCE, shape->nz, 1, 1));
+    bool good = images != NULL && batch != NULL;
+    if (!good)
+        ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld pictures", (long long)count);
     ct_module_train(generator, false);
     ct_no_grad_begin(tape);
-    ct_tensor *images = ct_tensor_retain(ct_module_forward(generator, tape, noise));
+    for (int64_t begin = 0; begin < count && good; begin += AT_ONCE)
+        if (!(good = sample_pass(generator, tape, noise, batch, images, begin)))
+            ct_error_set(error, ct_tape_status(tape), "%s", ct_tape_message(tape));
     ct_no_grad_end(tape);
     ct_module_train(generator, true);
-    if (images == NULL)
-        ct_error_set(error, ct_tape_status(tape), "%s", ct_tape_message(tape));
     ct_tape_reset(tape);
-    return images;
+    ct_tensor_release(batch);
+    if (good)
+        return images;
+    ct_tensor_release(images);
+    return NULL;
 }

@@ -30,7 +30,7 @@ static ct_status run(const void *given, ct_error *error)
     ct_status status = CT_NO_MEMORY;
     if (tape == NULL || noise == NULL)
         ct_error_set(error, status, "out of memory for %lld pictures", (long long)options->count);
-    else if ((status = ct_normal(noise, 0, 1, &random)) == CT_OK && (images = dcgan_sample(generator, tape, noise, error)) == NULL)
+    else if ((status = ct_normal(noise, 0, 1, &random)) == CT_OK && (images = dcgan_sample(generator, &shape, tape, noise, error)) == NULL)
         status = error->status;
     if (images != NULL)
         status = picture_grid(options->out, images, (int)options->columns, picture_zoom(shape.size), error);

@@ -41,7 +41,7 @@ static char *file_in(const struct run *run, const char *name, char path[4200])
 static ct_status write_samples(struct run *run, ct_error *error)
 {
     char path[4200], name[64];
-    ct_tensor *images = dcgan_sample(run->gan.generator, run->gan.tape, run->fixed, error);
+    ct_tensor *images = dcgan_sample(run->gan.generator, &run->gan.shape, run->gan.tape, run->fixed, error);
     if (images == NULL)
         return error->status;
     snprintf(name, sizeof name, "samples-%06lld.png", (long long)run->state.step);
