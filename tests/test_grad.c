@@ -199,6 +199,28 @@ Test(grad, elementwise_by_differences)
     ct_tape_free(tape);
 }
 
+/* leaky_relu's fused derivative is the taped one, and a slope below 0 folds: its values and derivatives are still the definition's. */
+Test(grad, leaky_relu_of_any_slope)
+{
+    static const double at[] = { -2, -0.5, 0, 0.5, 3 }, slopes[] = { 0.2, 0, 1.5, -0.3 };
+    ct_tape *tape = ct_tape_new();
+    for (int k = 0; k < 4; k++)
+        for (unsigned flags = 0; flags <= CT_CREATE_GRAPH; flags += CT_CREATE_GRAPH) {
+            ct_tape_reset(tape);
+            ct_tensor *x = ct_tensor_from(CT_F64, CT_SHAPE(5), at), *g = ct_tensor_from(CT_F64, CT_SHAPE(5), at), *dx;
+            ct_requires_grad(x, true);
+            ct_tensor *y = ct_leaky_relu(tape, x, slopes[k]);
+            cr_assert(eq(int, ct_grad(tape, 1, &y, &g, 1, &x, &dx, flags), CT_OK), "%s", ct_tape_message(tape));
+            for (int i = 0; i < 5; i++) {
+                const double slope = at[i] > 0 ? 1 : slopes[k];
+                cr_expect(eq(dbl, ct_tensor_at(y, i), slope * at[i]));
+                cr_expect(eq(dbl, ct_tensor_at(dx, i), slope * at[i]));
+            }
+            ct_tensor_release(x), ct_tensor_release(g);
+        }
+    ct_tape_free(tape);
+}
+
 /* relu(−∞) is 0 and not −∞ · 0, negative zeros do not print, NaN stays; the derivative passes any cotangent where x > 0 alone. */
 Test(grad, relu_of_anything)
 {

@@ -281,3 +281,57 @@ Test(tape, no_tape)
     ct_no_grad_begin(NULL), ct_no_grad_end(NULL), ct_tape_reset(NULL), ct_tape_clear_status(NULL), ct_tape_free(NULL);
     ct_tensor_release(x);
 }
+
+/* ---- memory of values that no derivative reads ---- */
+
+/* A chain of sums reads nothing: whatever its length, three of its values are alive at once. */
+Test(tape, unread_values_do_not_stay)
+{
+    enum { COUNT = 1 << 16, LENGTH = 20 };
+    ct_tensor *x = ct_tensor_ones(CT_F32, CT_SHAPE(COUNT)), *y = x;
+    ct_requires_grad(x, true);
+    for (int i = 0; i < LENGTH; i++) {
+        ct_tensor *next = ct_add(tape, y, x);
+        if (y != x)
+            ct_tape_drop(tape, y);
+        y = next;
+    }
+    cr_expect(ct_tape_bytes(tape) < 4 * COUNT * sizeof(float) * 5 / 4 + LENGTH * 1024, "%zu bytes", ct_tape_bytes(tape));
+    cr_assert_eq(ct_backward(tape, ct_sum(tape, y)), CT_OK);
+    for (int64_t i = 0; i < COUNT; i += 1000)
+        cr_expect_eq(ct_tensor_at(ct_gradient(x), i), LENGTH + 1);
+    ct_tensor_release(x);
+}
+
+/* A product by a constant reads the constant alone. */
+Test(tape, a_product_by_a_constant_does_not_keep_its_operand)
+{
+    enum { SIDE = 128, LENGTH = 20 };
+    ct_tensor *x = ct_tensor_ones(CT_F32, CT_SHAPE(SIDE, SIDE)), *a = ct_tensor_full(CT_F32, CT_SHAPE(SIDE, SIDE), 1.0 / SIDE), *y = x;
+    ct_requires_grad(x, true);
+    for (int i = 0; i < LENGTH; i++) {
+        ct_tensor *next = ct_matmul(tape, y, a, false, false);
+        if (y != x)
+            ct_tape_drop(tape, y);
+        y = next;
+    }
+    cr_expect(ct_tape_bytes(tape) < 4 * SIDE * SIDE * sizeof(float) * 5 / 4 + LENGTH * 1024, "%zu bytes", ct_tape_bytes(tape));
+    cr_assert_eq(ct_backward(tape, ct_sum(tape, y)), CT_OK);
+    cr_expect_float_eq(ct_tensor_at(ct_gradient(x), 7), 1, 1e-4);
+    ct_tensor_release(x), ct_tensor_release(a);
+}
+
+/* A backward that fails has let go of what it passed: the next one says so, and reads nothing that is gone. */
+Test(tape, a_backward_that_failed_half_way)
+{
+    ct_tensor *x = ct_tensor_scalar(CT_F64, 0.5);
+    ct_requires_grad(x, true);
+    ct_tensor *first = ct_exp(tape, x), *second = ct_exp(tape, first), *third = ct_exp(tape, second);
+    ct_tensor_fill(first, 2);
+    cr_assert_eq(ct_backward(tape, third), CT_BAD_STATE);
+    cr_expect_not_null(strstr(ct_tape_message(tape), "in place"), "%s", ct_tape_message(tape));
+    ct_tape_clear_status(tape);
+    cr_assert_eq(ct_backward(tape, third), CT_BAD_STATE);
+    cr_expect_not_null(strstr(ct_tape_message(tape), "freed"), "%s", ct_tape_message(tape));
+    ct_tensor_release(x);
+}

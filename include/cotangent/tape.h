@@ -97,7 +97,8 @@ enum { CT_READS_OUT = 1, CT_READS_IN = 2 /* << operand */, CT_READS_ALL_IN = ~1 
 struct ct_op {
     const char *name;
     int arity;      /* operands; −1: any number ≥ 1 */
-    unsigned reads; /* which values the derivatives look at: CT_READS_OUT | CT_READS_IN << operand */
+    unsigned reads; /* which values the derivatives look at: CT_READS_OUT | CT_READS_IN << operand; others may be gone by then */
+    bool multilinear; /* the derivative by one operand looks at the other operands, and at nothing else */
 
     /* The output's shape, or ct_fail and false when the operands break the rule. */
     bool (*shape)(ct_tape *tape, const ct_call *call, ct_shape *out);

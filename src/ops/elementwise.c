@@ -38,7 +38,7 @@ static bool run_unary(ct_call *call, enum ct_unary f)
 
 /* UNARY(name, FUNCTION, reads, derivative): the row ct_op_name, whose vjp and jvp are `derivative`, an expression of the tape t,
  * the operand x, the output y, the direction g and the parameters. */
-#define UNARY_ROW(name_, function_, reads_, derivative_)                                          \
+#define UNARY_ROW(name_, function_, reads_, derivative_, ...)                                     \
     static bool name_##_forward(ct_tape *tape, ct_call *call)                                     \
     {                                                                                             \
         (void)tape;                                                                               \
@@ -46,10 +46,10 @@ static bool run_unary(ct_call *call, enum ct_unary f)
     }                                                                                             \
     const ct_op ct_op_##name_ = {                                                                 \
         .name = #name_, .arity = 1, .reads = reads_, .shape = ct_shape_same,                      \
-        .forward = name_##_forward, .vjp = derivative_, .jvp = derivative_,                       \
+        .forward = name_##_forward, .vjp = derivative_, .jvp = derivative_, __VA_ARGS__           \
     };
 
-#define UNARY(name_, function_, reads_, derivative_)                                              \
+#define UNARY(name_, function_, reads_, derivative_, ...)                                         \
     static ct_tensor *name_##_derivative(ct_tape *t, const ct_call *call, int operand, ct_tensor *g) \
     {                                                                                             \
         (void)operand;                                                                            \
@@ -57,7 +57,7 @@ static bool run_unary(ct_call *call, enum ct_unary f)
         (void)t, (void)x, (void)y, (void)g;                                                           \
         return derivative_;                                                                       \
     }                                                                                             \
-    UNARY_ROW(name_, function_, reads_, name_##_derivative)
+    UNARY_ROW(name_, function_, reads_, name_##_derivative, __VA_ARGS__)
 
 #define X_ CT_READS_IN
 #define Y_ CT_READS_OUT
@@ -79,6 +79,31 @@ static ct_tensor *one_or(ct_tape *t, ct_tensor *s, ct_tensor *other)
     return ct_add(t, s, ct_mul(t, ct_add_scalar(t, ct_neg(t, s), 1), other));
 }
 
+/* One pass over y and g, where the definition takes two. */
+struct leaky_job {
+    const ct_call *call;
+    const ct_tensor *cotangent;
+    ct_tensor *gradient;
+};
+
+static void leaky_range(void *context, int64_t begin, int64_t end)
+{
+    const struct leaky_job *job = context;
+    CT_KERNEL_OF(job->cotangent->dtype, ct_leaky_vjp)(CT_OUT(job->call), ct_data(job->cotangent), ct_data(job->gradient),
+                                                      A(job->call), begin, end);
+}
+
+static bool leaky_relu_fused(ct_tape *tape, const ct_call *call, ct_tensor *cotangent, const bool wanted[], ct_tensor *gradient[])
+{
+    if (!wanted[0])
+        return true;
+    gradient[0] = ct_tape_tensor(tape, cotangent->dtype, cotangent->shape);
+    if (gradient[0] == NULL)
+        return false;
+    ct_parallel_for(cotangent->count, GRAIN, leaky_range, &(struct leaky_job){ call, cotangent, gradient[0] });
+    return true;
+}
+
 UNARY(neg, CT_UNARY_NEG, 0, ct_neg(t, g))
 UNARY(scale, CT_UNARY_SCALE, 0, ct_scale(t, g, A(call)))
 UNARY(add_scalar, CT_UNARY_ADD_SCALAR, 0, g)
@@ -91,7 +116,7 @@ UNARY(abs, CT_UNARY_ABS, X_, ct_mul(t, g, ct_sign(t, x)))
 UNARY(erf, CT_UNARY_ERF, X_, ct_mul(t, g, ct_scale(t, ct_exp(t, ct_neg(t, ct_square(t, x))), 1.12837916709551257390)))
 UNARY(clamp, CT_UNARY_CLAMP, X_, ct_mul(t, g, ct_inside(t, x, A(call), B(call))))
 UNARY(relu, CT_UNARY_RELU, Y_, ct_masked(t, g, y))
-UNARY(leaky_relu, CT_UNARY_LEAKY_RELU, X_, ct_mul(t, g, ct_leaky_step(t, x, A(call))))
+UNARY(leaky_relu, CT_UNARY_LEAKY_RELU, Y_, ct_mul(t, g, ct_leaky_step(t, y, A(call))), .fused_vjp = leaky_relu_fused) /* slope ≥ 0 */
 UNARY(elu, CT_UNARY_ELU, X_ | Y_, ct_mul(t, g, one_or(t, ct_leaky_step(t, x, 0), ct_add_scalar(t, y, A(call)))))
 UNARY(gelu, CT_UNARY_GELU, X_, ct_mul(t, g, ct_add(t, normal_distribution(t, x), ct_mul(t, x, normal_density(t, x)))))
 UNARY(sigmoid, CT_UNARY_SIGMOID, Y_, ct_mul(t, g, ct_mul(t, y, ct_add_scalar(t, ct_neg(t, y), 1))))
@@ -130,10 +155,15 @@ PUBLIC1(scale)
 PUBLIC1(add_scalar)
 PUBLIC1(pow)
 PUBLIC1(elu)
-PUBLIC1(leaky_relu)
 PUBLIC1(leaky_step)
 PUBLIC2(inside)
 PUBLIC2(above)
+
+/* A negative slope folds the line, so that the output no longer tells the operand's sign. */
+ct_tensor *ct_leaky_relu(ct_tape *tape, ct_tensor *x, double slope)
+{
+    return slope < 0 ? ct_mul(tape, x, ct_leaky_step(tape, x, slope)) : apply1(tape, &ct_op_leaky_relu, x, slope, 0);
+}
 
 ct_tensor *ct_clamp(ct_tape *tape, ct_tensor *x, double low, double high)
 {

@@ -7,9 +7,8 @@ static bool check_node(ct_tape *tape, const struct ct_node *node)
     const ct_call *call = &node->call;
     for (int i = 0; i <= call->arity; i++) {
         const bool is_out = i == call->arity;
-        const unsigned bit = is_out ? CT_READS_OUT : i < 30 ? (unsigned)CT_READS_IN << i : (unsigned)CT_READS_IN << 30;
         const ct_tensor *value = is_out ? call->out : call->in[i];
-        if ((call->op->reads & bit) != 0 && value->storage->version != node->versions[i]) {
+        if (node->reads[i] && value->storage->version != node->versions[i]) {
             ct_fail(tape, CT_BAD_STATE,
                     "%s (op %lld of the tape): its %s %s of shape %s was changed in place after it was saved for the derivative", call->op->name,
                     (long long)node->index, ct_dtype_name(value->dtype), is_out ? "output" : "operand", CT_TEXT(value->shape));
@@ -155,7 +154,7 @@ static bool deposit(ct_tape *tape, ct_tensor *leaf)
 /* Walks the record backwards over the used nodes. `leaves`: what arrives at a leaf that requires a gradient is added to its gradient. */
 static bool sweep_back(ct_tape *tape, size_t length, bool leaves, unsigned flags)
 {
-    const bool keep = (flags & CT_CREATE_GRAPH) != 0;
+    const bool keep = (flags & CT_CREATE_GRAPH) != 0, last = (flags & (CT_CREATE_GRAPH | CT_RETAIN_GRAPH)) == 0;
     for (size_t n = length; n-- > 0;) {
         struct ct_node *node = tape->nodes[n];
         if (!node->used || node->call.out->cotangent == NULL)
@@ -165,6 +164,8 @@ static bool sweep_back(ct_tape *tape, size_t length, bool leaves, unsigned flags
             return false;
         if (!keep)
             ct_tape_drop_since(tape, mark);
+        if (last)
+            ct_node_pass(node);
         if (!node->call.out->requested) /* else ct_grad has yet to read it */
             clear_cotangent(node->call.out);
         for (int i = 0; leaves && i < node->call.arity; i++) {
@@ -178,11 +179,11 @@ static bool sweep_back(ct_tape *tape, size_t length, bool leaves, unsigned flags
     return true;
 }
 
-/* Frees the nodes that a sweep has used: a second backward through them is an error. */
-static void free_used(ct_tape *tape, size_t length)
+/* Frees the nodes that a sweep has used, or of one that failed, those that it has passed: a second backward through them is an error. */
+static void free_used(ct_tape *tape, size_t length, bool all)
 {
     for (size_t n = 0; n < length; n++)
-        if (tape->nodes[n]->used)
+        if (tape->nodes[n]->used && (all || tape->nodes[n]->passed))
             ct_node_free(tape->nodes[n], true);
 }
 
@@ -256,8 +257,8 @@ ct_status ct_backward_from(ct_tape *tape, int outputs, ct_tensor *const output[]
     tape->paused = paused;
     clear_sweep(tape, length);
     clear_tensors(outputs, output);
-    if (ok && (flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
-        free_used(tape, length);
+    if ((flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
+        free_used(tape, length, ok);
     return ct_tape_status(tape);
 }
 
@@ -309,8 +310,8 @@ ct_status ct_grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tens
     clear_tensors(inputs, input);
     for (int j = 0; !ok && j < inputs; j++)
         gradient[j] = NULL;
-    if (ok && (flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
-        free_used(tape, length);
+    if ((flags & (CT_RETAIN_GRAPH | CT_CREATE_GRAPH)) == 0)
+        free_used(tape, length, ok);
     return ct_tape_status(tape);
 }
 

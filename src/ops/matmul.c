@@ -124,7 +124,7 @@ static ct_tensor *matmul_vjp(ct_tape *tape, const ct_call *call, int operand, ct
 }
 
 const ct_op ct_op_matmul = {
-    .name = "matmul", .arity = 2, .reads = CT_READS_IN | CT_READS_IN << 1, .shape = matmul_shape, .forward = matmul_forward,
+    .name = "matmul", .arity = 2, .multilinear = true, .shape = matmul_shape, .forward = matmul_forward,
     .vjp = matmul_vjp, .jvp = ct_multilinear_jvp,
 };
 

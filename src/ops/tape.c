@@ -19,16 +19,51 @@ ct_tape *ct_tape_new(void)
     return tape;
 }
 
+/* An operand without history is held whole: other threads' tapes may hold it too. */
+static bool linked(const struct ct_node *node, int value)
+{
+    return !node->reads[value] && (value == node->call.arity || node->needs[value]);
+}
+
+static void hold(const struct ct_node *node, int value, ct_tensor *tensor)
+{
+    if (linked(node, value))
+        ct_tensor_link(tensor);
+    else
+        ct_tensor_retain(tensor);
+}
+
+static void let_go(const struct ct_node *node, int value, ct_tensor *tensor)
+{
+    if (linked(node, value))
+        ct_tensor_unlink(tensor);
+    else
+        ct_tensor_release(tensor);
+}
+
+void ct_node_pass(struct ct_node *node)
+{
+    ct_call *call = &node->call;
+    for (int i = 0; i <= call->arity; i++)
+        if (node->reads[i] && (i == call->arity || node->needs[i])) {
+            node->reads[i] = false;
+            ct_tensor_loosen(i < call->arity ? call->in[i] : call->out);
+        }
+    ct_tensor_release(call->aux);
+    call->aux = NULL;
+    node->passed = true;
+}
+
 void ct_node_free(struct ct_node *node, bool orphan)
 {
     ct_call *call = &node->call;
     for (int i = 0; i < call->arity; i++)
-        ct_tensor_release(call->in[i]);
+        let_go(node, i, call->in[i]);
     ct_tensor_release(call->aux);
     if (call->out != NULL) {
         call->out->node = NULL;
         call->out->orphan = call->out->requires_grad = orphan;
-        ct_tensor_release(call->out);
+        let_go(node, call->arity, call->out);
     }
     call->arity = 0;
     call->aux = call->out = NULL;
@@ -215,7 +250,20 @@ static void *arena_take(ct_tape *tape, size_t size)
     return memory;
 }
 
-/* Appends the call to the record; its tensors are retained, its attributes copied. */
+/* Whether the derivatives of the operands that need one look at a value: an operand, or the output (value = arity). */
+static bool is_read(const struct ct_node *node, int value)
+{
+    const ct_op *op = node->call.op;
+    if (value == node->call.arity)
+        return (op->reads & CT_READS_OUT) != 0;
+    bool others = false;
+    for (int i = 0; op->multilinear && i < node->call.arity; i++)
+        others |= i != value && node->needs[i];
+    const int place = value < 30 ? value : 30;
+    return op->multilinear ? others : (op->reads & (unsigned)CT_READS_IN << place) != 0;
+}
+
+/* Appends the call to the record, which holds its tensors; attributes are copied. */
 static bool record(ct_tape *tape, const ct_call *call)
 {
     const size_t attributes_size = call->attributes_size;
@@ -225,24 +273,26 @@ static bool record(ct_tape *tape, const ct_call *call)
     struct ct_node *node = arena_take(tape, sizeof *node);
     ct_tensor **in = arena_take(tape, arity * sizeof *in);
     uint64_t *versions = arena_take(tape, (arity + 1) * sizeof *versions);
-    bool *needs = arena_take(tape, arity * sizeof *needs);
+    bool *flags = arena_take(tape, (2 * arity + 1) * sizeof *flags);
     void *attributes = attributes_size > 0 ? arena_take(tape, attributes_size) : NULL;
-    if (node == NULL || in == NULL || versions == NULL || needs == NULL || (attributes_size > 0 && attributes == NULL))
+    if (node == NULL || in == NULL || versions == NULL || flags == NULL || (attributes_size > 0 && attributes == NULL))
         return false;
 
-    *node = (struct ct_node){ .call = *call, .tape = tape, .index = (int64_t)tape->node_count, .needs = needs,
-                              .versions = versions };
-    for (size_t i = 0; i < arity; i++) {
-        in[i] = ct_tensor_retain(call->in[i]);
-        needs[i] = in[i]->requires_grad;
-        versions[i] = in[i]->storage->version;
+    *node = (struct ct_node){ .call = *call, .tape = tape, .index = (int64_t)tape->node_count, .needs = flags,
+                              .reads = flags + arity, .versions = versions };
+    for (size_t i = 0; i < arity; i++)
+        node->needs[i] = call->in[i]->requires_grad;
+    for (size_t i = 0; i <= arity; i++) {
+        ct_tensor *value = i < arity ? call->in[i] : call->out;
+        node->reads[i] = is_read(node, (int)i);
+        versions[i] = value->storage->version;
+        hold(node, (int)i, value);
     }
-    versions[arity] = call->out->storage->version;
+    memcpy(in, call->in, arity * sizeof *in);
     if (attributes_size > 0)
         memcpy(attributes, call->attributes, attributes_size);
     node->call.in = in;
     node->call.attributes = attributes;
-    ct_tensor_retain(call->out);
     call->out->requires_grad = true;
     call->out->node = node;
     tape->nodes[tape->node_count++] = node;

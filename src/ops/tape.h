@@ -4,15 +4,16 @@
 
 #include "internal.h"
 
-/* A recorded call. `needs` marks the operands that require a gradient; versions[i] is operand i's storage version when it was
- * recorded, versions[arity] the output's. */
+/* A recorded call. `needs` marks the operands that require a gradient; `reads` the values that its derivatives look at, versions their
+ * storage's version when it was recorded: [i] operand i's, [arity] the output's. Values that are not read are held by links. */
 struct ct_node {
     ct_call call;
     struct ct_tape *tape;
     int64_t index;
-    bool *needs;
+    bool *needs, *reads;
     uint64_t *versions;
     bool used;  /* only during a sweep: an output depends on it */
+    bool passed; /* the values that its derivatives read are gone */
     bool freed; /* a backward has passed without retaining */
 };
 
@@ -36,6 +37,9 @@ struct ct_tape {
 /* Lets go of a node's tensors; its output stays with whoever else holds it, as an orphan (a backward through it is an
  * error) or, after a reset, as a constant. */
 void ct_node_free(struct ct_node *node, bool orphan);
+
+/* A sweep has passed the node and will not come back: lets go of the values that its derivatives read. */
+void ct_node_pass(struct ct_node *node);
 
 /* Makes the tape an owner of a tensor that it is not yet one of. */
 bool ct_tape_adopt(struct ct_tape *tape, ct_tensor *tensor);

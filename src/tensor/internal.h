@@ -50,10 +50,11 @@ struct ct_node;
 
 struct ct_tensor {
     atomic_int references;
+    int links; /* of the references, those that need the struct but not the data */
     ct_dtype dtype;
     ct_shape shape;
     int64_t count;
-    struct ct_storage *storage;
+    struct ct_storage *storage; /* NULL once only links are left */
     struct ct_pool *pool; /* that this struct came from */
     ct_tensor *gradient;  /* a leaf's, accumulated */
     bool requires_grad;   /* a leaf's mark, or: some operand requires one */
@@ -68,6 +69,12 @@ struct ct_tensor {
 /* pool NULL: plain memory. Values are unspecified. NULL when memory is out or the shape is not valid. */
 ct_tensor *ct_tensor_new(struct ct_pool *pool, ct_dtype dtype, ct_shape shape);
 ct_tensor *ct_tensor_share(struct ct_pool *pool, ct_tensor *tensor, ct_shape shape); /* a view of the same count */
+
+/* A record holds tensors whose values no derivative reads by links: their data goes as soon as nobody else holds them. Only tensors
+ * that require a gradient are linked, so that one thread counts. Loosen turns a reference into a link; unlink gives one back. */
+void ct_tensor_link(ct_tensor *tensor);
+void ct_tensor_loosen(ct_tensor *tensor);
+void ct_tensor_unlink(ct_tensor *tensor);
 
 static inline void *ct_data(const ct_tensor *tensor) { return tensor->storage->data; }
 

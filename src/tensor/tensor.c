@@ -72,13 +72,45 @@ ct_tensor *ct_tensor_retain(ct_tensor *tensor)
     return tensor;
 }
 
+static void let_go_of_data(ct_tensor *tensor)
+{
+    if (tensor->storage)
+        storage_release(tensor->storage);
+    tensor->storage = NULL;
+}
+
 void ct_tensor_release(ct_tensor *tensor)
 {
-    if (!tensor || atomic_fetch_sub(&tensor->references, 1) != 1)
+    if (!tensor)
         return;
-    ct_tensor_release(tensor->gradient);
-    storage_release(tensor->storage);
-    ct_pool_give(tensor->pool, tensor, sizeof *tensor);
+    const int links = tensor->links; /* before another thread may free it; only its one tape changes them */
+    const int left = atomic_fetch_sub(&tensor->references, 1) - 1;
+    if (left == 0) {
+        ct_tensor_release(tensor->gradient);
+        let_go_of_data(tensor);
+        ct_pool_give(tensor->pool, tensor, sizeof *tensor);
+    } else if (left == links) {
+        let_go_of_data(tensor);
+    }
+}
+
+void ct_tensor_link(ct_tensor *tensor)
+{
+    ct_tensor_retain(tensor);
+    tensor->links++;
+}
+
+void ct_tensor_loosen(ct_tensor *tensor)
+{
+    tensor->links++;
+    if (atomic_load(&tensor->references) == tensor->links)
+        let_go_of_data(tensor);
+}
+
+void ct_tensor_unlink(ct_tensor *tensor)
+{
+    tensor->links--;
+    ct_tensor_release(tensor);
 }
 
 /* ---- makers ---- */

@@ -80,7 +80,7 @@ static ct_tensor *conv_weight_vjp(ct_tape *tape, const ct_call *call, int operan
     const ct_op ct_op_##family = {                                                                                    \
         .name = #family,                                                                                              \
         .arity = 2,                                                                                                   \
-        .reads = CT_READS_IN | CT_READS_IN << 1,                                                                      \
+        .multilinear = true,                                                                                          \
         .shape = family##_shape,                                                                                      \
         .forward = family##_forward,                                                                                  \
         .vjp = family##_vjp,                                                                                          \

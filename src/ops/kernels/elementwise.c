@@ -73,6 +73,14 @@ void X(ct_unary)(enum ct_unary f, const void *x, void *y, double a, double b, in
     unary[f]((const real *)x + begin, (real *)y + begin, (real)a, (real)b, end - begin);
 }
 
+void X(ct_leaky_vjp)(const void *vy, const void *vg, void *vdx, double slope, int64_t begin, int64_t end)
+{
+    const real *restrict y = vy, *restrict g = vg, a = (real)slope;
+    real *restrict dx = vdx;
+    for (int64_t i = begin; i < end; i++)
+        dx[i] = g[i] * (y[i] > 0 ? one : a);
+}
+
 /* The same loop for each pair of strides, so that the compiler vectorises every one. */
 #define BINARY_LOOP(ia, ib, expression)         \
     for (int64_t i = 0; i < n; i++) {           \
