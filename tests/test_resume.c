@@ -29,7 +29,7 @@ static ct_status draw(void *context, ct_tensor *real, ct_tensor *noise, ct_tenso
     (void)error;
     struct dcgan_state *state = context;
     if (real != NULL)
-        ct_uniform(real, -1, 1, &(ct_random){ .seed = 5, .stream = 9, .step = (uint32_t)state->drawn++ });
+        ct_uniform(real, -1, 1, &(ct_random){ .seed = 5, .stream = 9, .step = (uint32_t)state->data.index++ });
     if (noise != NULL)
         ct_normal(noise, 0, 1, &state->noise);
     if (mix != NULL)

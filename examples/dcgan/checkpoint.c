@@ -84,6 +84,16 @@ static bool read_random(const char *text, ct_random *random)
                                   &random->step) == 4;
 }
 
+static void write_position(char text[NAME_SIZE], ct_loader_position position)
+{
+    snprintf(text, NAME_SIZE, "%" PRIu32 " %" PRId64, position.epoch, position.index);
+}
+
+static bool read_position(const char *text, ct_loader_position *position)
+{
+    return text != NULL && sscanf(text, "%" SCNu32 " %" SCNd64, &position->epoch, &position->index) == 2 && position->index >= 0;
+}
+
 static bool read_whole(const char *text, int64_t *number)
 {
     return text != NULL && sscanf(text, "%" SCNd64, number) == 1 && *number >= 0;
@@ -92,12 +102,12 @@ static bool read_whole(const char *text, int64_t *number)
 ct_status dcgan_checkpoint_save(const struct dcgan *gan, const struct dcgan_state *state, const char *path, ct_error *error)
 {
     struct list list;
-    char step[NAME_SIZE], drawn[NAME_SIZE], noise[NAME_SIZE], mix[NAME_SIZE];
+    char step[NAME_SIZE], data[NAME_SIZE], noise[NAME_SIZE], mix[NAME_SIZE];
     snprintf(step, sizeof step, "%lld", (long long)state->step);
-    snprintf(drawn, sizeof drawn, "%lld", (long long)state->drawn);
+    write_position(data, state->data);
     write_random(noise, &state->noise);
     write_random(mix, &state->mix);
-    const char *metadata[] = { "format", "cotangent dcgan checkpoint 1", "loss", gan->loss->name, "step", step, "drawn", drawn,
+    const char *metadata[] = { "format", "cotangent dcgan checkpoint 1", "loss", gan->loss->name, "step", step, "data", data,
                                "random.noise", noise, "random.mix", mix };
     ct_status status = list_open(&list, gan, error);
     if (status != CT_OK)
@@ -121,10 +131,10 @@ static ct_status load_from(const ct_safetensors *file, struct dcgan *gan, struct
     const char *loss = ct_safetensors_metadata(file, "loss");
     const uint64_t seed = state->noise.seed;
     if (loss == NULL || !read_whole(ct_safetensors_metadata(file, "step"), &state->step) ||
-        !read_whole(ct_safetensors_metadata(file, "drawn"), &state->drawn) ||
+        !read_position(ct_safetensors_metadata(file, "data"), &state->data) ||
         !read_random(ct_safetensors_metadata(file, "random.noise"), &state->noise) ||
         !read_random(ct_safetensors_metadata(file, "random.mix"), &state->mix))
-        return ct_error_set(error, CT_BAD_FORMAT, "%.300s is no checkpoint of dcgan: loss, step, drawn or random is missing", path);
+        return ct_error_set(error, CT_BAD_FORMAT, "%.300s is no checkpoint of dcgan: loss, step, data or random is missing", path);
     if (strcmp(loss, gan->loss->name) != 0)
         return ct_error_set(error, CT_BAD_ARGUMENT, "%.300s was trained with --loss %.40s, not %s", path, loss, gan->loss->name);
     if (state->noise.seed != seed)

@@ -1,58 +1,82 @@
-/* The real pictures: letters drawn as they are needed, or a folder held in memory. Batch k is a function of the settings and k. */
+/* The real pictures: letters drawn as they are needed, or what is in files, decoded ahead of time. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "dcgan.h"
 
+enum { ORDER = 2 }; /* the stream of random numbers */
+
 struct data {
     struct data_options options;
     struct glyphs *glyphs;
-    ct_tensor *pictures;
-    int64_t *order, epoch; /* the order of that epoch; −1: none yet */
+    int64_t drawn; /* batches of glyphs so far */
+    ct_source *source;
+    ct_loader *loader;
+    char **bad; /* the names of those that could not be read, each once though every epoch meets it */
+    int64_t bad_count;
     char description[4200];
 };
 
-static bool open_folder(struct data *data, ct_error *error)
+static void skipped(void *context, const char *name, const ct_error *why)
 {
-    int64_t skipped = 0;
-    const struct data_options *options = &data->options;
-    data->pictures = ct_image_folder(options->source, (int)options->channels, options->size, 0, &skipped, error);
-    if (data->pictures == NULL)
-        return false;
-    long long count = ct_tensor_size(data->pictures, 0);
-    data->order = malloc((size_t)count * sizeof *data->order);
-    if (data->order == NULL) {
-        ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld pictures", count);
-        return false;
-    }
-    snprintf(data->description, sizeof data->description, skipped > 0 ? "%lld pictures of %.4000s; %lld could not be read" : "%lld pictures of %.4000s",
-             count, options->source, (long long)skipped);
-    return true;
+    struct data *data = context;
+    for (int64_t i = 0; i < data->bad_count; i++)
+        if (strcmp(data->bad[i], name) == 0)
+            return;
+    char **longer = realloc(data->bad, (size_t)(data->bad_count + 1) * sizeof *longer);
+    if (longer != NULL)
+        data->bad = longer;
+    if (longer != NULL && (longer[data->bad_count] = strdup(name)) != NULL)
+        data->bad_count++;
+    fprintf(stderr, "dcgan: left out %s: %s\n", name, why->message);
 }
 
-static bool open_glyphs(struct data *data, ct_error *error)
+static ct_status open_files(struct data *data, int64_t batch, ct_error *error)
+{
+    const struct data_options *options = &data->options;
+    data->source = ct_source_open(options->source, &(ct_source_options){ (int)options->channels, options->size, CT_AREA }, error);
+    if (data->source == NULL)
+        return error->status;
+    const long long count = ct_source_count(data->source);
+    snprintf(data->description, sizeof data->description, "%lld pictures of %.4000s", count, options->source);
+    if (count < batch)
+        return ct_error_set(error, CT_BAD_ARGUMENT, "%.300s holds %lld pictures, fewer than the %lld of a batch", options->source, count,
+                            (long long)batch);
+    data->loader = ct_loader_new(data->source, &(ct_loader_options){ .batch = batch, .seed = (uint64_t)options->seed, .stream = ORDER,
+                                                                     .flip = options->flip, .drop_last = true, .skipped = skipped,
+                                                                     .context = data },
+                                 error);
+    return data->loader != NULL ? CT_OK : error->status;
+}
+
+static ct_status open_glyphs(struct data *data, ct_error *error)
 {
     const struct data_options *options = &data->options;
     data->glyphs = glyphs_open(options->fonts, options->characters, error);
-    if (data->glyphs != NULL)
-        snprintf(data->description, sizeof data->description, "%zu characters of %d fonts under %.4000s", strlen(options->characters),
-                 glyphs_fonts(data->glyphs), options->fonts);
-    return data->glyphs != NULL;
+    if (data->glyphs == NULL)
+        return CT_IO_ERROR;
+    snprintf(data->description, sizeof data->description, "%zu characters of %d fonts under %.4000s", strlen(options->characters),
+             glyphs_fonts(data->glyphs), options->fonts);
+    return CT_OK;
 }
 
-struct data *data_open(const struct data_options *options, ct_error *error)
+static bool from_fonts(const struct data_options *options)
 {
-    struct data *data = calloc(1, sizeof *data);
-    if (data == NULL) {
-        ct_error_set(error, CT_NO_MEMORY, "out of memory for the data");
-        return NULL;
-    }
+    return strcmp(options->source, "glyphs") == 0;
+}
+
+ct_status data_open(struct data **opened, const struct data_options *options, int64_t batch, ct_error *error)
+{
+    struct data *data = *opened = calloc(1, sizeof *data);
+    if (data == NULL)
+        return ct_error_set(error, CT_NO_MEMORY, "out of memory for the data");
     data->options = *options;
-    data->epoch = -1;
-    if (strcmp(options->source, "glyphs") == 0 ? open_glyphs(data, error) : open_folder(data, error))
-        return data;
-    data_close(data);
-    return NULL;
+    ct_status status = from_fonts(options) ? open_glyphs(data, error) : open_files(data, batch, error);
+    if (status != CT_OK) {
+        data_close(data);
+        *opened = NULL;
+    }
+    return status;
 }
 
 void data_close(struct data *data)
@@ -60,19 +84,27 @@ void data_close(struct data *data)
     if (data == NULL)
         return;
     glyphs_close(data->glyphs);
-    ct_tensor_release(data->pictures);
-    free(data->order);
+    ct_loader_free(data->loader);
+    ct_source_free(data->source);
+    for (int64_t i = 0; i < data->bad_count; i++)
+        free(data->bad[i]);
+    free(data->bad);
     free(data);
 }
 
 int data_channels(const struct data_options *options)
 {
-    return strcmp(options->source, "glyphs") == 0 ? 1 : (int)options->channels;
+    return from_fonts(options) ? 1 : (int)options->channels;
 }
 
 int64_t data_count(const struct data *data)
 {
-    return data->glyphs != NULL ? 0 : ct_tensor_size(data->pictures, 0);
+    return data->glyphs != NULL ? 0 : ct_source_count(data->source);
+}
+
+int64_t data_unreadable(const struct data *data)
+{
+    return data->bad_count;
 }
 
 const char *data_description(const struct data *data)
@@ -80,24 +112,29 @@ const char *data_description(const struct data *data)
     return data->description;
 }
 
-void data_batch(struct data *data, ct_tensor *batch, int64_t drawn)
+ct_status data_next(struct data *data, ct_tensor *batch, ct_error *error)
 {
-    const uint64_t seed = (uint64_t)data->options.seed;
     if (data->glyphs != NULL) {
-        glyphs_draw(data->glyphs, batch, seed, (uint32_t)drawn);
-        return;
+        glyphs_draw(data->glyphs, batch, (uint64_t)data->options.seed, (uint32_t)data->drawn++);
+        return CT_OK;
     }
-    enum { ORDER = 2 }; /* the stream of random numbers */
-    int64_t count = data_count(data), plane = ct_tensor_count(data->pictures) / count, n = ct_tensor_size(batch, 0);
-    const float *from = ct_tensor_data(data->pictures);
-    float *to = ct_tensor_data_mutable(batch);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t taken = drawn * n + i, epoch = taken / count;
-        if (data->epoch != epoch) {
-            ct_random random = { .seed = seed, .stream = ORDER, .epoch = (uint32_t)epoch };
-            ct_permutation(data->order, count, &random);
-            data->epoch = epoch;
-        }
-        memcpy(to + i * plane, from + data->order[taken % count] * plane, (size_t)plane * sizeof *to);
-    }
+    ct_tensor *next = ct_loader_next(data->loader, error);
+    if (next == NULL)
+        return error->status;
+    ct_status status = ct_tensor_assign(batch, next);
+    ct_tensor_release(next);
+    return status == CT_OK ? CT_OK : ct_error_set(error, status, "a batch of %s has not the size asked for", data->options.source);
+}
+
+ct_loader_position data_tell(const struct data *data)
+{
+    return data->glyphs != NULL ? (ct_loader_position){ .index = data->drawn } : ct_loader_tell(data->loader);
+}
+
+ct_status data_seek(struct data *data, ct_loader_position position, ct_error *error)
+{
+    if (data->glyphs == NULL)
+        return ct_loader_seek(data->loader, position, error);
+    data->drawn = position.index;
+    return CT_OK;
 }

@@ -89,9 +89,9 @@ ct_module *dcgan_load_generator(const char *path, struct dcgan_shape *shape, ct_
 /* ---- checkpoint.c: all that a run needs to go on ---- */
 
 struct dcgan_state {
-    int64_t step;         /* steps done */
-    int64_t drawn;        /* batches of real pictures taken */
-    ct_random noise, mix; /* what the next step draws from */
+    int64_t step;            /* steps done */
+    ct_loader_position data; /* what the next step draws from */
+    ct_random noise, mix;
 };
 
 ct_status dcgan_checkpoint_save(const struct dcgan *gan, const struct dcgan_state *state, const char *path, ct_error *error);
@@ -104,26 +104,35 @@ ct_status dcgan_checkpoint_load(struct dcgan *gan, struct dcgan_state *state, co
 struct data_options {
     const char *source, *fonts, *characters;
     int64_t channels, size, seed;
+    bool flip;
 };
 
 #define DATA_SETTINGS(type) \
-    TEXT(type, data.source, "data", "glyphs|FOLDER", "glyphs", "letters drawn from this machine's fonts, or a folder's PNG and JPEG files"), \
+    TEXT(type, data.source, "data", "glyphs|PATH", "glyphs", \
+         "letters drawn from this machine's fonts; or a folder of PNG and JPEG files, MNIST's or CIFAR-10's, an IDX or .npy file"), \
     TEXT(type, data.fonts, "fonts", "FOLDER", "/usr/share/fonts", "where glyphs looks for .ttf and .otf"), \
     TEXT(type, data.characters, "characters", "TEXT", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", \
          "what glyphs draws"), \
     WHOLE(type, data.channels, "channels", "1", 1, 3, "1 grey, 3 colour; glyphs are grey"), \
     WHOLE(type, data.size, "size", "32", 16, 128, "side of the pictures, 16, 32, 64 or 128; each doubling adds a layer"), \
-    WHOLE(type, data.seed, "seed", "1", 0, 9e15, "the same seed gives the same pictures, whatever the threads")
+    WHOLE(type, data.seed, "seed", "1", 0, 9e15, "the same seed gives the same pictures, whatever the threads"), \
+    FLAG(type, data.flip, "flip", "mirror half of the pictures of files")
 
 struct data;
-struct data *data_open(const struct data_options *options, ct_error *error);
+
+/* For batches of that many. data_close gives it back; NULL when the status is not CT_OK. */
+ct_status data_open(struct data **opened, const struct data_options *options, int64_t batch, ct_error *error);
 void data_close(struct data *data);
 int data_channels(const struct data_options *options); /* of the pictures: 1 or 3 */
-int64_t data_count(const struct data *data);          /* pictures; 0: as many as one likes */
+int64_t data_count(const struct data *data);           /* pictures; 0: as many as one likes */
+int64_t data_unreadable(const struct data *data);      /* pictures left out so far, each with a line on stderr */
 const char *data_description(const struct data *data); /* a sentence */
 
-/* batch (n, channels, size, size) ← batch number `drawn` of the endless sequence: every picture once an epoch, in a new order each. */
-void data_batch(struct data *data, ct_tensor *batch, int64_t drawn);
+/* batch (n, channels, size, size) ← the next pictures: every one once an epoch, in a new order each. Where they are taken from next
+ * is all the state there is; of glyphs, index counts batches. */
+ct_status data_next(struct data *data, ct_tensor *batch, ct_error *error);
+ct_loader_position data_tell(const struct data *data);
+ct_status data_seek(struct data *data, ct_loader_position position, ct_error *error);
 
 struct glyphs;
 struct glyphs *glyphs_open(const char *folder, const char *characters, ct_error *error);
@@ -155,9 +164,11 @@ ct_status folder_clear(const char *path, bool overwrite, ct_error *error);
 
 struct log;
 
-/* log.csv (a function of the settings alone) and log.jsonl (with times) in a folder, after the rows up to `step`. */
-struct log *log_open(const char *folder, int64_t step, ct_error *error);
-void log_step(struct log *log, int64_t step, const struct dcgan_report *report, double images_per_second);
+/* log.csv (a function of the settings alone), log.jsonl (with times) and TensorBoard's events in a folder, after the rows up to
+ * `step` of `steps`. */
+struct log *log_open(const char *folder, int64_t step, int64_t steps, ct_error *error);
+ct_status log_step(struct log *log, int64_t step, const struct dcgan_report *report, double images_per_second, ct_error *error);
+ct_status log_picture(struct log *log, int64_t step, int width, int height, int channels, const uint8_t *pixels, ct_error *error);
 ct_status log_flush(struct log *log, ct_error *error); /* all of it to the system */
 ct_status log_sync(struct log *log, ct_error *error); /* all of it to the disk */
 ct_status log_close(struct log *log, ct_error *error);

@@ -65,5 +65,6 @@ ct_status folder_clear(const char *path, bool overwrite, ct_error *error)
                             "%.150s holds a run already: go on with --resume %.150s, or give another --out, or --overwrite", path, path);
     remove_matching(path, "checkpoint-*.safetensors");
     remove_matching(path, "samples-*.png");
+    remove_matching(path, "events.out.tfevents.*");
     return CT_OK;
 }

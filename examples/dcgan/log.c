@@ -7,12 +7,19 @@
 
 #include "dcgan.h"
 
+enum { MOST_SCALARS = 10000 }; /* of a tag among the events: a chart shows no more */
+
 struct log {
     FILE *csv, *json;
+    ct_events *events;
+    int64_t stride; /* steps between events */
 };
 
 #define AS_HEADER(name) "," #name
 #define AS_VALUE(name) fprintf(log->csv, ",%.9g", report->name);
+#define AS_EVENT(name) \
+    if (status == CT_OK) \
+        status = ct_events_scalar(log->events, #name, step, report->name, error);
 #define AS_JSON(name) fprintf(log->json, ", \"" #name "\": %.9g", report->name);
 
 /* Where the line after the one of `step` begins: lines hold their step as their first number, a heading none. */
@@ -47,7 +54,7 @@ static FILE *open_after(const char *folder, const char *name, int64_t step, ct_e
     return file;
 }
 
-struct log *log_open(const char *folder, int64_t step, ct_error *error)
+struct log *log_open(const char *folder, int64_t step, int64_t steps, ct_error *error)
 {
     struct log *log = calloc(1, sizeof *log);
     if (log == NULL) {
@@ -56,7 +63,9 @@ struct log *log_open(const char *folder, int64_t step, ct_error *error)
     }
     log->csv = open_after(folder, "log.csv", step, error);
     log->json = log->csv != NULL ? open_after(folder, "log.jsonl", step, error) : NULL;
-    if (log->json == NULL) {
+    log->events = log->json != NULL ? ct_events_open(folder, step + 1, error) : NULL;
+    log->stride = (steps + MOST_SCALARS - 1) / MOST_SCALARS;
+    if (log->events == NULL) {
         log_close(log, NULL);
         return NULL;
     }
@@ -65,8 +74,9 @@ struct log *log_open(const char *folder, int64_t step, ct_error *error)
     return log;
 }
 
-void log_step(struct log *log, int64_t step, const struct dcgan_report *report, double images_per_second)
+ct_status log_step(struct log *log, int64_t step, const struct dcgan_report *report, double images_per_second, ct_error *error)
 {
+    ct_status status = CT_OK;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     fprintf(log->csv, "%lld", (long long)step);
@@ -76,6 +86,15 @@ void log_step(struct log *log, int64_t step, const struct dcgan_report *report, 
     REPORT_FIELDS(AS_JSON)
     fprintf(log->json, ", \"time\": %.3f, \"images_per_second\": %.1f}\n", (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
             images_per_second);
+    if (step % log->stride == 0) {
+        REPORT_FIELDS(AS_EVENT)
+    }
+    return status;
+}
+
+ct_status log_picture(struct log *log, int64_t step, int width, int height, int channels, const uint8_t *pixels, ct_error *error)
+{
+    return ct_events_image(log->events, "samples", step, width, height, channels, pixels, error);
 }
 
 ct_status log_flush(struct log *log, ct_error *error)
@@ -104,6 +123,7 @@ ct_status log_close(struct log *log, ct_error *error)
     if (log != NULL) {
         good = log->csv == NULL || fclose(log->csv) == 0;
         good = (log->json == NULL || fclose(log->json) == 0) && good;
+        good = ct_events_close(log->events, NULL) == CT_OK && good;
         free(log);
     }
     return good ? CT_OK : ct_error_set(error, CT_IO_ERROR, "cannot write the logs: %s", strerror(errno));

@@ -11,18 +11,18 @@ struct sheet_options {
 static ct_status run(const void *given, ct_error *error)
 {
     const struct sheet_options *options = given;
-    struct data *data = data_open(&options->data, error);
-    if (data == NULL)
-        return error->status;
+    struct data *data;
+    ct_status status = data_open(&data, &options->data, options->count, error);
+    if (status != CT_OK)
+        return status;
     const int64_t size = options->data.size;
     ct_tensor *batch = ct_tensor_empty(CT_F32, CT_SHAPE(options->count, data_channels(&options->data), size, size));
-    ct_status status = CT_OK;
     if (batch == NULL)
         status = ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld pictures of %lld", (long long)options->count, (long long)size);
-    if (status == CT_OK) {
-        data_batch(data, batch, 0);
+    if (status == CT_OK)
+        status = data_next(data, batch, error);
+    if (status == CT_OK)
         status = picture_grid(options->out, batch, (int)options->columns, picture_zoom((int)size), error);
-    }
     if (status == CT_OK)
         printf("%s\n", data_description(data));
     ct_tensor_release(batch);

@@ -44,11 +44,16 @@ static ct_status write_samples(struct run *run, ct_error *error)
     ct_tensor *images = dcgan_sample(run->gan.generator, &run->gan.shape, run->gan.tape, run->fixed, error);
     if (images == NULL)
         return error->status;
+    int width, height, channels = (int)ct_tensor_size(images, 1);
+    uint8_t *pixels = picture_pixels(images, COLUMNS, picture_zoom(run->gan.shape.size), &width, &height, error);
     snprintf(name, sizeof name, "samples-%06lld.png", (long long)run->state.step);
-    ct_status status = picture_grid(file_in(run, name, path), images, COLUMNS, picture_zoom(run->gan.shape.size), error);
-    ct_tensor_release(images);
+    ct_status status = pixels != NULL ? ct_png_write(file_in(run, name, path), width, height, channels, pixels, error) : CT_NO_MEMORY;
+    if (status == CT_OK)
+        status = log_picture(run->log, run->state.step, width, height, channels, pixels, error);
     if (status == CT_OK)
         status = log_flush(run->log, error);
+    free(pixels);
+    ct_tensor_release(images);
     return status == CT_OK ? report_write(run->options->out, error) : status;
 }
 
@@ -95,9 +100,6 @@ static ct_status check(const struct run *run, ct_error *error)
     int64_t pictures = data_count(run->data);
     if (strcmp(options->schedule, "constant") != 0 && strcmp(options->schedule, "cosine") != 0)
         return ct_error_set(error, CT_BAD_ARGUMENT, "--schedule %.80s: needs constant or cosine", options->schedule);
-    if (pictures > 0 && pictures < options->batch)
-        return ct_error_set(error, CT_BAD_ARGUMENT, "%s holds %lld pictures, fewer than one batch of %lld; make --batch smaller",
-                            options->data.source, (long long)pictures, (long long)options->batch);
     if (pictures > 0 && pictures < 1000)
         printf("note: a discriminator learns %lld pictures by heart; a thousand and more are better\n", (long long)pictures);
     if (options->kernel % 2 != 0)
@@ -141,9 +143,9 @@ static ct_status run_open(struct run *run, ct_error *error)
                                   &weights, error);
     if (status != CT_OK)
         return status;
-    run->data = data_open(&options->data, error);
-    if (run->data == NULL)
-        return CT_IO_ERROR;
+    status = data_open(&run->data, &options->data, options->batch, error);
+    if (status != CT_OK)
+        return status;
     printf("data: %s\n", data_description(run->data));
     run->fixed = ct_tensor_zeros(CT_F32, CT_SHAPE(GRID, shape.nz, 1, 1));
     if (run->fixed == NULL)
@@ -159,13 +161,13 @@ static ct_status run_open(struct run *run, ct_error *error)
         status = options->resume != NULL ? resume(run, error) : folder_clear(options->out, options->overwrite, error);
     if (status == CT_OK)
         status = write_settings(run, error);
-    if (status == CT_OK && (run->log = log_open(options->out, run->state.step, error)) == NULL)
+    if (status == CT_OK && (run->log = log_open(options->out, run->state.step, options->steps, error)) == NULL)
         status = CT_IO_ERROR;
-    if (status == CT_OK) {
-        data_batch(run->data, run->gan.real, 0);
+    if (status == CT_OK) /* the first pictures, of a resumed run too */
+        status = data_next(run->data, run->gan.real, error);
+    if (status == CT_OK)
         status = picture_grid(file_in(run, "real.png", path), run->gan.real, COLUMNS, picture_zoom(shape.size), error);
-    }
-    return status;
+    return status == CT_OK ? data_seek(run->data, run->state.data, error) : status;
 }
 
 static ct_status run_close(struct run *run, ct_status status, ct_error *error)
@@ -182,15 +184,14 @@ static ct_status run_close(struct run *run, ct_status status, ct_error *error)
 
 static ct_status draw(void *context, ct_tensor *real, ct_tensor *noise, ct_tensor *mix, ct_error *error)
 {
-    (void)error;
     struct run *run = context;
-    if (real != NULL)
-        data_batch(run->data, real, run->state.drawn++);
+    ct_status status = real != NULL ? data_next(run->data, real, error) : CT_OK;
+    run->state.data = data_tell(run->data);
     if (noise != NULL)
         ct_normal(noise, 0, 1, &run->state.noise);
     if (mix != NULL)
         ct_uniform(mix, 0, 1, &run->state.mix);
-    return CT_OK;
+    return status;
 }
 
 static ct_status one_step(struct run *run, struct progress *progress, ct_error *error)
@@ -207,11 +208,11 @@ static ct_status one_step(struct run *run, struct progress *progress, ct_error *
     if (status != CT_OK)
         return status;
     const long long step = ++run->state.step;
-    log_step(run->log, step, &report, progress_rate(progress, step, batch));
+    status = log_step(run->log, step, &report, progress_rate(progress, step, batch), error);
     progress_show(progress, step, batch, &report);
     if (!isfinite(report.d_loss) || !isfinite(report.g_loss))
         return ct_error_set(error, CT_NOT_FINITE, "the losses of step %lld are not finite; try a smaller --lr", step);
-    if (step % options->every == 0 || step == options->steps)
+    if (status == CT_OK && (step % options->every == 0 || step == options->steps))
         status = write_samples(run, error);
     if (status == CT_OK && (step % options->save_every == 0 || step == options->steps))
         status = write_checkpoint(run, error);
@@ -238,6 +239,8 @@ static ct_status run_steps(struct run *run, ct_error *error)
         status = report_write(options->out, error); /* once more, with the last checkpoint's hash */
     if (status != CT_OK)
         return status;
+    if (data_unreadable(run->data) > 0)
+        printf("%lld pictures could not be read and were left out\n", (long long)data_unreadable(run->data));
     if (step < options->steps)
         printf("stopped after %lld of %lld steps; go on with\n  dcgan train --resume %s\n", step, (long long)options->steps, options->out);
     else
