@@ -40,6 +40,11 @@ CT_API void ct_tape_drop(ct_tape *tape, ct_tensor *result);
 CT_API void ct_no_grad_begin(ct_tape *tape);
 CT_API void ct_no_grad_end(ct_tape *tape);
 
+/* torch.autograd.set_detect_anomaly: while on, the first op whose result holds a NaN or an infinity, or whose derivative does, fails with
+ * CT_NOT_FINITE and a message that says which op of the tape, where in the result, and the ranges of what it was given. Off, the default,
+ * it costs nothing; on, each op reads its result once more. ct_tape_reset leaves it as it is. */
+CT_API void ct_tape_detect_anomaly(ct_tape *tape, bool on);
+
 /* ---- gradients ---------------------------------------------------------------------- */
 
 /* Marks a leaf as a variable (or not). Set it before the ops that use the leaf. */

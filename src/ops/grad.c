@@ -39,6 +39,19 @@ static bool leads_on(const struct ct_node *node)
     return any;
 }
 
+/* A row's vjp or jvp; in anomaly mode its result must be finite. */
+static ct_tensor *apply_rule(ct_tape *tape, const struct ct_node *node, bool back, int operand, ct_tensor *direction)
+{
+    const ct_call *call = &node->call;
+    tape->inside_rule++;
+    ct_tensor *result = (back ? call->op->vjp : call->op->jvp)(tape, call, operand, direction);
+    tape->inside_rule--;
+    if (tape->anomaly && result != NULL &&
+        !ct_anomaly_derivative(tape, node, back ? "the derivative" : "the forward derivative", operand, direction, result))
+        return NULL;
+    return result;
+}
+
 /* The cotangents of a node's operands from its output's, added to theirs. */
 static bool pull(ct_tape *tape, struct ct_node *node)
 {
@@ -65,7 +78,10 @@ static bool pull(ct_tape *tape, struct ct_node *node)
             ct_fail(tape, CT_NO_DERIVATIVE, "%s (op %lld of the tape) has no derivative", call->op->name, (long long)node->index);
             return false;
         }
-        ct_tensor *operand = fused ? gradient[i] : call->op->vjp(tape, call, i, cotangent);
+        ct_tensor *operand = fused ? gradient[i] : apply_rule(tape, node, true, i, cotangent);
+        if (tape->anomaly && fused && operand != NULL &&
+            !ct_anomaly_derivative(tape, node, "the fused derivative", i, cotangent, operand))
+            return false;
         if (operand == NULL && ct_tape_status(tape) != CT_OK)
             return false;
         if (operand != NULL && !accumulate(tape, &call->in[i]->cotangent, operand))
@@ -330,7 +346,7 @@ static bool push_node(ct_tape *tape, struct ct_node *node)
                     (long long)node->index);
             return false;
         }
-        ct_tensor *part = call->op->jvp(tape, call, i, tangent);
+        ct_tensor *part = apply_rule(tape, node, false, i, tangent);
         if (part == NULL && ct_tape_status(tape) != CT_OK)
             return false;
         if (part != NULL && !accumulate(tape, &call->out->cotangent, part))

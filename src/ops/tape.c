@@ -331,7 +331,7 @@ ct_tensor *ct_apply(ct_tape *tape, const ct_op *op, int arity, ct_tensor *const 
     call.out = result_new(tape, op->name, in[0]->dtype, shape);
     if (call.out == NULL)
         return NULL;
-    const bool computed = op->forward(tape, &call);
+    const bool computed = op->forward(tape, &call) && (!tape->anomaly || ct_anomaly_forward(tape, &call));
     const bool kept = computed && needed && tape->paused == 0;
     if (kept && !record(tape, &call)) {
         ct_fail(tape, CT_NO_MEMORY, "%s: out of memory for the record", op->name);

@@ -31,8 +31,16 @@ struct ct_tape {
     ct_tensor **results; /* what ops returned: the tape's share of ownership */
     size_t result_count, result_capacity;
     int paused;
+    bool anomaly;    /* ct_tape_detect_anomaly */
+    int inside_rule; /* a rule's own steps may pass infinities (a log that is clamped): its result is what counts */
     ct_error error;
 };
+
+/* Anomaly mode's looks at a result, and at what a rule ("the derivative", "the forward derivative") made of a direction. False after
+ * ct_fail when it is not finite. */
+bool ct_anomaly_forward(ct_tape *tape, const ct_call *call);
+bool ct_anomaly_derivative(ct_tape *tape, const struct ct_node *node, const char *mode, int operand, const ct_tensor *direction,
+                           const ct_tensor *result);
 
 /* Lets go of a node's tensors; its output stays with whoever else holds it, as an orphan (a backward through it is an
  * error) or, after a reset, as a constant. */
