@@ -1,8 +1,10 @@
 /* Every allocation of whole programs fails in its turn, once and for ever: no crash, nothing lost, and an error, or after a single
  * failure the very result that it would have been (a tape's pool gives back what it keeps and tries again). */
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <criterion/criterion.h>
 #include <jansson.h>
@@ -15,8 +17,8 @@
 /* ---- an allocator that fails on purpose ---- */
 
 static struct {
-    int64_t calls, first, last; /* calls first … last fail */
-    int64_t blocks, bytes;      /* handed out */
+    atomic_llong calls, blocks, bytes; /* blocks and bytes that are out; atomic, as a data loader has threads */
+    int64_t first, last;               /* calls first … last fail */
 } ledger;
 
 static bool fails(void)
@@ -31,7 +33,8 @@ static void *take(void *context, size_t size)
     void *memory = fails() ? NULL : aligned_alloc(64, (size + 63) / 64 * 64);
     if (memory != NULL) {
         memset(memory, 0xa5, size); /* what is read before it is written shows */
-        ledger.blocks++, ledger.bytes += (int64_t)size;
+        ledger.blocks++;
+        ledger.bytes += (int64_t)size;
     }
     return memory;
 }
@@ -39,7 +42,8 @@ static void *take(void *context, size_t size)
 static void give(void *context, void *memory, size_t size)
 {
     (void)context;
-    ledger.blocks--, ledger.bytes -= (int64_t)size;
+    ledger.blocks--;
+    ledger.bytes -= (int64_t)size;
     free(memory);
 }
 
@@ -66,12 +70,14 @@ typedef struct outcome program(void);
 
 static struct outcome run(program *p, int64_t first, int64_t last)
 {
-    ledger.calls = 0, ledger.first = first, ledger.last = last;
+    ledger.calls = 0;
+    ledger.first = first, ledger.last = last;
     return p();
 }
 
-/* Runs the program with its first, second … allocation failing until none is left to fail. */
-static void starve(const char *name, program *p)
+/* Runs the program with its first, second … allocation failing until none is left to fail. What reads ahead may fail at something
+ * that is never asked for. */
+static void starve_any(const char *name, program *p, bool reads_ahead)
 {
     ct_set_num_threads(1);
     ct_set_allocator(&(ct_allocator){ take, give, NULL });
@@ -87,12 +93,14 @@ static void starve(const char *name, program *p)
             cr_assert(ledger.blocks == 0 && ledger.bytes == 0, "%s, allocation %lld%s: %lld blocks, %lld bytes lost", name, (long long)i,
                       for_ever ? " and all after" : "", (long long)ledger.blocks, (long long)ledger.bytes);
             const bool same = got.status == CT_OK && got.value >= whole.value && got.value <= whole.value;
-            cr_assert(got.status == CT_NO_MEMORY || (same && !for_ever), "%s, allocation %lld%s: %s, %.17g where %.17g was due", name,
+            cr_assert(got.status == CT_NO_MEMORY || (same && (!for_ever || reads_ahead)), "%s, allocation %lld%s: %s, %.17g where %.17g was due", name,
                       (long long)i, for_ever ? " and all after" : "", ct_status_string(got.status), got.value, whole.value);
         }
     json_set_alloc_funcs(malloc, free);
     ct_set_allocator(NULL);
 }
+
+static void starve(const char *name, program *p) { starve_any(name, p, false); }
 
 /* ---- training: every layer, every loss, every rule, first and second derivatives ---- */
 
@@ -284,6 +292,84 @@ static struct outcome arrays_and_images(void)
     return outcome;
 }
 
+static struct outcome rotation(void)
+{
+    struct outcome outcome = { 0 };
+    ct_tensor *one = ct_tensor_ones(CT_F32, CT_SHAPE(1));
+    for (int64_t number = 1; number <= 5; number++) {
+        char path[64];
+        const ct_rotation rotation = { ".", "c-", ".npy", 2 };
+        ct_rotation_path(&rotation, number, path, sizeof path, NULL);
+        note(&outcome, one ? ct_npy_write(path, one, NULL) : CT_NO_MEMORY);
+        if (outcome.status == CT_OK)
+            note(&outcome, ct_rotate(&rotation, number, NULL));
+    }
+    ct_tensor_release(one);
+    return outcome;
+}
+
+static struct outcome logs(void)
+{
+    static const uint8_t pixels[12] = { 1, 2, 3 };
+    struct outcome outcome = { 0 };
+    ct_error error = { 0 };
+    ct_events *events = ct_events_open(".", 7, &error);
+    note(&outcome, events ? CT_OK : error.status);
+    for (int step = 7; step < 10 && events; step++) {
+        note(&outcome, ct_events_scalar(events, "a loss", step, 0.5, NULL));
+        note(&outcome, ct_events_image(events, "pictures", step, 2, 2, 3, pixels, NULL));
+    }
+    note(&outcome, ct_events_close(events, NULL));
+    return outcome;
+}
+
+static struct outcome onnx(void)
+{
+    struct outcome outcome = { 0 };
+    ct_error error = { 0 };
+    ct_tensor *weight = ct_tensor_ones(CT_F32, CT_SHAPE(2, 3, 4, 4));
+    ct_onnx *graph = ct_onnx_new("g", &error);
+    note(&outcome, weight == NULL ? CT_NO_MEMORY : graph == NULL ? error.status : CT_OK);
+    if (outcome.status == CT_OK) {
+        ct_onnx_input(graph, "z", CT_F32, CT_SHAPE(-1, 2));
+        for (int i = 0; i < 20; i++)
+            ct_onnx_node(graph, "Conv", 2, (const char *[]){ "z", "w" }, "x", 1, (ct_onnx_attribute[]){ CT_ONNX_INT("group", 1) });
+        ct_onnx_initializer(graph, "w", weight);
+        ct_onnx_output(graph, "x", CT_F32, CT_SHAPE(-1, 2));
+        note(&outcome, ct_onnx_write(graph, "g.onnx", NULL));
+    }
+    ct_onnx_free(graph), ct_tensor_release(weight);
+    return outcome;
+}
+
+static void load(struct outcome *outcome, const char *path)
+{
+    ct_error error = { 0 };
+    ct_source *source = ct_source_open(path, &(ct_source_options){ .channels = 3, .size = 5, .filter = CT_LANCZOS }, &error);
+    ct_loader *loader = source ? ct_loader_new(source, &(ct_loader_options){ .batch = 2, .seed = 1, .flip = true }, &error) : NULL;
+    note(outcome, loader ? CT_OK : error.status);
+    for (int i = 0; i < 3 && outcome->status == CT_OK; i++)
+        read_in(outcome, ct_loader_next(loader, &error), &error);
+    ct_loader_free(loader), ct_source_free(source);
+}
+
+static struct outcome pictures(void)
+{
+    struct outcome outcome = { 0 };
+    load(&outcome, ".");
+    return outcome;
+}
+
+static struct outcome data_sets(void)
+{
+    struct outcome outcome = { 0 };
+    static const char *const paths[] = { "../idx.gz", "../cifar.bin", "../bytes.npy", "../floats.npy" };
+    for (int i = 0; i < 4; i++)
+        load(&outcome, paths[i]);
+    ct_tensor_release(ct_cifar10_read("../cifar.bin", NULL, NULL));
+    return outcome;
+}
+
 /* An 8 × 8 JPEG, by libjpeg-turbo. */
 static void write_jpeg(const char *path)
 {
@@ -304,4 +390,29 @@ Test(out_of_memory, arrays_and_images)
 {
     write_jpeg("b.jpeg");
     starve("arrays and images", arrays_and_images);
+}
+
+Test(out_of_memory, rotation) { starve("rotation", rotation); }
+Test(out_of_memory, logs) { starve("event files", logs); }
+Test(out_of_memory, onnx) { starve("ONNX", onnx); }
+
+/* In a folder below, so that the pictures are alone. */
+Test(out_of_memory, loaders)
+{
+    static const uint8_t packed[] = { 0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0x02, 0x03, 0x63, 0x60, 0xe0, 0x60, 0x66, 0x60, 0x60, 0x60, 0x82,
+                                      0x62, 0x66, 0x06, 0x46, 0x26, 0x66, 0x16, 0x56, 0x36, 0x76, 0x0e, 0x4e, 0x2e, 0x6e, 0x00, 0x78, 0x1e,
+                                      0x23, 0x84, 0x1c, 0, 0, 0 }; /* an array (2, 2, 3) */
+    static const uint8_t records[3 * 3073] = { 9 };
+    static const char bytes[] = "\x93NUMPY\1\0\x41\0{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3, 2, 1), }" "0123456789ab";
+    cr_assert(mkdir("pictures", 0777) == 0);
+    write_bytes("idx.gz", packed, sizeof packed), write_bytes("cifar.bin", records, sizeof records);
+    write_bytes("bytes.npy", bytes, sizeof bytes - 1);
+    ct_tensor *floats = ct_tensor_ones(CT_F64, CT_SHAPE(2, 1, 3, 3));
+    cr_assert(ct_npy_write("floats.npy", floats, NULL) == CT_OK && chdir("pictures") == 0);
+    ct_tensor_release(floats);
+    write_jpeg("a.jpeg");
+    cr_assert(ct_png_write("b.png", 2, 2, 1, (const uint8_t[]){ 1, 2, 3, 4 }, NULL) == CT_OK);
+    cr_assert(ct_png_write("c.png", 9, 2, 3, records, NULL) == CT_OK);
+    starve_any("pictures", pictures, true);
+    starve_any("data sets", data_sets, true);
 }
