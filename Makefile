@@ -30,7 +30,7 @@ ISAS    := $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),v4 v3) baseline
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.f32.o) $(KERNELS:%.c=$(BUILD)/%.f64.o) \
            $(foreach isa,$(ISAS),$(VECTORS:%.c=$(BUILD)/%.$(isa).o))
 
-TESTS   := $(wildcard tests/*.c)
+TESTS   := $(wildcard tests/*.c) tests/fuzz/targets.c
 DCGAN   := $(wildcard examples/dcgan/*.c)
 DCGAN_LIBS := -lmd
 TOOL    := $(wildcard tools/*.c)
@@ -39,7 +39,7 @@ BENCHES := $(patsubst bench/%.c,$(BUILD)/bench-%,$(filter-out bench/measure.c,$(
 PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(BUILD)/dcgan $(BUILD)/cotangent
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo bench test report kills asan ubsan valgrind cov lint format install uninstall clean
+.PHONY: all help deps demo bench test report kills fuzz asan ubsan valgrind cov lint format install uninstall clean
 
 all: deps ## build the library and the programs
 	+@$(SUBMAKE) build
@@ -145,6 +145,16 @@ report: ## train for a moment, open the report in headless Chromium and photogra
 kills: deps ## kill a training run 200 times, go on each time, and compare all bytes at the end
 	+@$(SUBMAKE) $(BUILD)/dcgan
 	@scripts/check-resume $(BUILD) 200
+
+# Which parser: scripts/fuzz. `make fuzz SECONDS=600 ONLY="npy png"`.
+SECONDS ?= 30
+FUZZSAN := address,undefined -fno-sanitize-recover=all
+$(BUILD)/fuzzer: $(BUILD)/tests/fuzz/fuzzer.o $(BUILD)/tests/fuzz/targets.o $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a
+	$(CC) -fsanitize=fuzzer,$(FUZZSAN) -fopenmp -o $@ $^ $(LIBS) $(DCGAN_LIBS)
+
+fuzz: deps ## fuzz every parser with libFuzzer, SECONDS=30 each; findings in build/fuzz/findings
+	+@$(SUBMAKE) CC=clang BUILD=$(BUILD)/fuzz OPT="-O2 -g" SAN="-fsanitize=fuzzer-no-link,$(FUZZSAN)" CFLAGS=-Wno-pass-failed $(BUILD)/fuzz/fuzzer
+	@scripts/fuzz $(BUILD)/fuzz $(SECONDS) $(ONLY)
 
 asan: deps ## the tests under AddressSanitizer and UBSan; leaks fail too
 	$(VARIANT) OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all"

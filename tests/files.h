@@ -2,6 +2,7 @@
 #ifndef TESTS_FILES_H
 #define TESTS_FILES_H
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,14 @@
 
 static char folder[64];
 
-static void into_a_folder(void)
+__attribute__((unused)) static void into_a_folder(void)
 {
     strcpy(folder, "/tmp/cotangent-test-XXXXXX");
     cr_assert_not_null(mkdtemp(folder));
     cr_assert(chdir(folder) == 0);
 }
 
-static void remove_the_folder(void)
+__attribute__((unused)) static void remove_the_folder(void)
 {
     char command[80];
     snprintf(command, sizeof command, "rm -rf %s", folder);

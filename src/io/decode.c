@@ -31,6 +31,18 @@ static bool sides_good(int width, int height)
     return width > 0 && height > 0 && width <= CT_LARGEST_SIDE && height <= CT_LARGEST_SIDE;
 }
 
+/* stb_image adds 0 to NULL, which C leaves undefined, when the first IDAT chunk is empty. */
+static bool data_begins(const uint8_t *bytes, size_t size)
+{
+    for (size_t at = 8; at + 12 <= size;) {
+        size_t length = (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        if (memcmp(bytes + at + 4, "IDAT", 4) == 0)
+            return length > 0;
+        at += 12 + length;
+    }
+    return false;
+}
+
 static ct_status decode_png(const uint8_t *bytes, size_t size, int channels, struct ct_view *pixels, ct_error *error)
 {
     int width = 0, height = 0, stored = 0;
@@ -41,6 +53,8 @@ static ct_status decode_png(const uint8_t *bytes, size_t size, int channels, str
         status = BAD("png: %s", stbi_failure_reason());
     else if (!sides_good(width, height))
         status = BAD("png: %d × %d pixels; sides up to %d are read", width, height, CT_LARGEST_SIDE);
+    else if (!data_begins(bytes, size))
+        status = BAD("png: no image data");
     else if ((data = stbi_load_from_memory(bytes, (int)size, &width, &height, &stored, channels)) == NULL)
         status = BAD("png: %s", stbi_failure_reason());
     else

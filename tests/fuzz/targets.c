@@ -1,0 +1,161 @@
+/* Parsers under fuzzing. Besides not crashing, each refusal has a status and a sentence, and what was read can be used. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cotangent/cotangent.h>
+
+#include "../../examples/dcgan/command.h"
+#include "../../src/io/pixels.h"
+#include "targets.h"
+
+static void demand(int condition, const char *promise)
+{
+    if (!condition) {
+        fprintf(stderr, "broken promise: %s\n", promise);
+        abort();
+    }
+}
+
+static void demand_refusal(const ct_error *error)
+{
+    demand(error->status == CT_BAD_FORMAT || error->status == CT_BAD_DTYPE || error->status == CT_BAD_ARGUMENT, "a status of bad input");
+    demand(error->message[0] != '\0' && memchr(error->message, '\0', sizeof error->message) != NULL, "a sentence");
+}
+
+/* All elements are there to be read. */
+static void walk(const ct_tensor *tensor)
+{
+    static volatile double seen;
+    for (int64_t i = 0; i < ct_tensor_count(tensor); i++)
+        seen = ct_tensor_at(tensor, i);
+    (void)seen;
+}
+
+static void end(ct_tensor *tensor, const ct_error *error)
+{
+    if (tensor == NULL)
+        demand_refusal(error);
+    else
+        walk(tensor);
+    ct_tensor_release(tensor);
+}
+
+static void safetensors(const uint8_t *bytes, size_t size)
+{
+    ct_error error = { CT_OK, "" };
+    ct_safetensors *file = ct_safetensors_parse(bytes, size, &error);
+    if (file == NULL)
+        demand_refusal(&error);
+    for (int i = 0; file != NULL && i < ct_safetensors_count(file); i++) {
+        demand(ct_safetensors_find(file, ct_safetensors_name(file, i)) == ct_safetensors_tensor(file, i), "names are unique");
+        walk(ct_safetensors_tensor(file, i));
+    }
+    ct_safetensors_free(file);
+}
+
+static void npy(const uint8_t *bytes, size_t size)
+{
+    ct_error error = { CT_OK, "" };
+    end(ct_npy_parse(bytes, size, &error), &error);
+}
+
+static void idx(const uint8_t *bytes, size_t size)
+{
+    ct_error error = { CT_OK, "" };
+    end(ct_idx_parse(bytes, size, &error), &error);
+}
+
+static void cifar10(const uint8_t *bytes, size_t size)
+{
+    ct_error error = { CT_OK, "" };
+    ct_tensor *labels = NULL, *images = ct_cifar10_parse(bytes, size, &labels, &error);
+    demand((labels == NULL) == (images == NULL), "labels come with images");
+    end(images, &error);
+    ct_tensor_release(labels);
+}
+
+static void gzip(const uint8_t *bytes, size_t size)
+{
+    ct_error error = { CT_OK, "" };
+    void *data = NULL;
+    size_t result = 0, limit = 1 << 16;
+    if (ct_inflate("x", bytes, size, limit, &data, &result, &error) == CT_OK)
+        demand(result <= limit, "the limit");
+    else
+        demand_refusal(&error);
+    ct_file_free(data, data != NULL ? result : 0);
+}
+
+/* Decoded, and made small, as a data set does it. */
+static void image(const uint8_t *bytes, size_t size)
+{
+    for (int channels = 1; channels <= 3; channels += 2) {
+        ct_error error = { CT_OK, "" };
+        struct ct_view pixels;
+        float to[3 * 8 * 8];
+        if (ct_pixels_decode(bytes, size, channels, 8, &pixels, &error) != CT_OK) {
+            demand_refusal(&error);
+            return;
+        }
+        demand(pixels.width <= CT_LARGEST_SIDE && pixels.height <= CT_LARGEST_SIDE, "sides within bounds");
+        demand(ct_view_resize(&pixels, ct_view_square(&pixels), CT_LANCZOS, channels, 8, 8, to, &error) == CT_OK, "what is decoded is resized");
+        for (int i = 0; i < channels * 64; i++)
+            demand(to[i] >= -1 && to[i] <= 1, "values within -1 and 1");
+        ct_heap_free((void *)(uintptr_t)pixels.data);
+    }
+}
+
+static void png(const uint8_t *bytes, size_t size)
+{
+    if (size > 0 && bytes[0] == 0x89)
+        image(bytes, size);
+}
+
+/* libjpeg-turbo scales down by 8 first, which leaves a large side cheap enough. */
+static void jpeg(const uint8_t *bytes, size_t size)
+{
+    if (size > 0 && bytes[0] == 0xff)
+        image(bytes, size);
+}
+
+static void config(const uint8_t *bytes, size_t size)
+{
+    struct options {
+        struct common common;
+        const char *text;
+        int64_t whole;
+        double real;
+        bool flag;
+    } options;
+    static const struct setting settings[] = {
+        TEXT(struct options, text, "text", "TEXT", "a", "a text"),
+        WHOLE(struct options, whole, "whole", "3", 1, 100, "a number"),
+        REAL(struct options, real, "real", "0.5", 0, 1, "a number"),
+        FLAG(struct options, flag, "flag", "a flag"),
+        TEXT(struct common, config, "config", "FILE", NULL, "a file"),
+    };
+    static const struct verb verb = { .name = "verb", .summary = "", .examples = "", .settings = settings,
+                                       .count = sizeof settings / sizeof *settings, .size = sizeof options };
+    char path[64];
+    int file = memfd_create("config", MFD_CLOEXEC);
+    demand(file >= 0 && write(file, bytes, size) == (ssize_t)size, "a file in memory");
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    ct_error error = { CT_OK, "" };
+    bool helped = false;
+    if (command_parse("fuzz", &verb, 3, (char *[]){ "verb", "--config", path, NULL }, &options, &helped, &error) == CT_OK)
+        demand(options.text != NULL && options.whole >= 1 && options.whole <= 100 && options.real >= 0 && options.real <= 1, "values in range");
+    else
+        demand_refusal(&error);
+    command_close(&options);
+    close(file);
+}
+
+const struct fuzz_target fuzz_targets[] = {
+    { "safetensors", safetensors }, { "npy", npy }, { "idx", idx },   { "cifar10", cifar10 },
+    { "gzip", gzip },               { "png", png }, { "jpeg", jpeg }, { "config", config },
+};
+const int fuzz_target_count = sizeof fuzz_targets / sizeof *fuzz_targets;
