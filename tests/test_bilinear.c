@@ -1,4 +1,4 @@
-/* The bilinear algorithms: every map against loops in float64, every instruction set that runs here, any number of threads. */
+/* The bilinear and the direct algorithms: every map against loops in float64, every instruction set that runs here, any number of threads. */
 #include <criterion/criterion.h>
 #include <cotangent/conv.h>
 #include <math.h>
@@ -90,7 +90,7 @@ static ct_shape y_shape(ct_tape *tape, const struct geometry *g)
         if (ct_vectors_run_here(vectors) && (ct_vectors_use(vectors), true))
 
 /* Against float64 loops, relative L2 at most 3e-6 for each map; and ⟨y, conv(x)⟩ = ⟨x, conv_transpose(y)⟩ = ⟨w, conv_weight(x, y)⟩. */
-static void expect_exact(ct_tape *tape, const struct geometry *g)
+static void expect_exact(ct_tape *tape, const struct geometry *g, ct_algorithm algorithm)
 {
     ct_tensor *x = normal(g->x, 1), *w = normal(g->w, 2), *y = normal(y_shape(tape, g), 3);
     ct_tensor *wide[3] = { ct_tensor_cast(x, CT_F64), ct_tensor_cast(w, CT_F64), ct_tensor_cast(y, CT_F64) };
@@ -98,12 +98,12 @@ static void expect_exact(ct_tape *tape, const struct geometry *g)
 
     options.algorithm = CT_ALGORITHM_COLUMNS; /* in float64: test_conv_grid.c holds it equal to the loops */
     struct maps should = three(tape, wide[0], wide[1], wide[2], options);
-    options.algorithm = CT_ALGORITHM_BILINEAR;
+    options.algorithm = algorithm;
     EACH_ISA(vectors) {
         struct maps is = three(tape, x, w, y, options);
         for (int i = 0; i < 3; i++) {
             double error = relative_error(is.of[i], should.of[i]);
-            cr_expect(error <= 3e-6, "%s, map %d of x %s, w %s: error %g", vectors->name, i,
+            cr_expect(error <= 3e-6, "%s, algorithm %d, map %d of x %s, w %s: error %g", vectors->name, (int)algorithm, i,
                       ct_shape_text(g->x, (char[99]){ 0 }, 99), ct_shape_text(g->w, (char[99]){ 0 }, 99), error);
         }
         double form = inner(y, is.of[0]), bound = 3e-6 * norm(y) * norm(is.of[0]);
@@ -151,7 +151,7 @@ Test(bilinear, layers)
     ct_tape *tape = ct_tape_new();
 
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
-        expect_exact(tape, &layers[i]);
+        expect_exact(tape, &layers[i], CT_ALGORITHM_BILINEAR), expect_exact(tape, &layers[i], CT_ALGORITHM_DIRECT);
     ct_tape_free(tape);
 }
 
@@ -160,9 +160,36 @@ Test(bilinear, drawn)
     ct_tape *tape = ct_tape_new();
     struct geometry g;
 
-    for (int i = 0; i < 150; i++) {
+    for (int i = 0; i < 60; i++) {
         draw_geometry(&g);
-        expect_exact(tape, &g);
+        expect_exact(tape, &g, CT_ALGORITHM_BILINEAR);
+    }
+    ct_tape_free(tape);
+}
+
+/* Any rank, dilation and groups. */
+static void draw_any(struct geometry *g)
+{
+    int rank = 1 + (int)draw(3);
+    int64_t groups = 1 + draw(3) * draw(2), in = 1 + draw(draw(2) ? 40 : 6), out = 1 + draw(draw(2) ? 70 : 6);
+
+    *g = (struct geometry){ { rank + 2, { 1 + draw(3), groups * in } }, { rank + 2, { groups * out, in } }, { .groups = groups } };
+    for (int i = 0; i < rank; i++) {
+        g->options.stride[i] = 1 + draw(3), g->options.dilation[i] = 1 + draw(3);
+        g->options.padding_begin[i] = draw(5), g->options.padding_end[i] = draw(5);
+        g->w.extent[2 + i] = 1 + draw(rank == 3 ? 3 : 6);
+        g->x.extent[2 + i] = g->options.dilation[i] * (g->w.extent[2 + i] - 1) + 1 + draw(rank == 1 ? 150 : rank == 2 ? 14 : 5);
+    }
+}
+
+Test(bilinear, direct)
+{
+    ct_tape *tape = ct_tape_new();
+    struct geometry g;
+
+    for (int i = 0; i < 90; i++) {
+        draw_any(&g);
+        expect_exact(tape, &g, CT_ALGORITHM_DIRECT);
     }
     ct_tape_free(tape);
 }
@@ -181,7 +208,7 @@ Test(bilinear, threads_change_no_bit)
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         ct_tensor *x = normal(shapes[i].x, 1), *w = normal(shapes[i].w, 2), *y = normal(y_shape(tape, &shapes[i]), 3);
         ct_conv_options options = shapes[i].options;
-        options.algorithm = CT_ALGORITHM_BILINEAR;
+        for (options.algorithm = CT_ALGORITHM_DIRECT; options.algorithm <= CT_ALGORITHM_BILINEAR; options.algorithm++)
         EACH_ISA(vectors) {
             struct maps one = { 0 };
             for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++) {

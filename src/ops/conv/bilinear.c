@@ -89,6 +89,7 @@ static void multiply(const struct job *job, const ct_points *source, const ct_po
         runs[i] = i * source->panel;
     for (int64_t point = 0; point < p->points; point++)
         p->v->multiply(&(ct_product){
+            .groups = 1,
             .rows = tiles,
             .panels = panels_of(p, target->last - target->first, job->target->phases),
             .runs = count,
@@ -287,6 +288,7 @@ static void sum_block(void *context, int lane, int64_t piece)
             p->v->multiply_outer(&(ct_outer_product){
                 .rows = least(panel, end - o),
                 .panels = panels_of(p, x_last - x_first, p->x.phases),
+                .runs = 1,
                 .steps = job->end - job->begin,
                 .a = y.at + point * y.point + (o - begin) / panel * y.panel,
                 .a_step = panel,
@@ -348,14 +350,11 @@ static bool run_weight(ct_tape *tape, struct job *job)
 bool ct_conv_run_bilinear(ct_tape *tape, const ct_conv_form *form, ct_conv_map map, ct_dtype dtype, const void *a, const void *b,
                           void *out)
 {
-    char names[128];
     ct_bilinear_plan plan;
-    const ct_vectors *v = ct_vectors_choose(names, sizeof names);
+    const ct_vectors *v = ct_conv_vectors(tape);
 
-    if (!v) {
-        ct_fail(tape, CT_BAD_ARGUMENT, "CT_ISA names no instruction set of this build and machine; there are: %s", names);
+    if (!v)
         return false;
-    }
     if (dtype != CT_F32 || !ct_bilinear_plan_make(form, v, &plan))
         return ct_conv_run_columns(tape, form, map, dtype, a, b, out);
     struct job job = { .p = &plan, .a = a, .b = b, .out = out };

@@ -4,11 +4,11 @@
 
 #include "../vector/vector.h"
 #include "conv.h"
+#include "window.h"
 
-/* Height and width, of the form's three axes; the first axis goes with the batch. */
-enum { HEIGHT, WIDTH, AXES };
-
-/* One of the two data tensors as tiles see it. Along each axis tile number i takes `take` strides of pixels from
+/* The first of the form's three axes goes with the batch.
+ *
+ * One of the two data tensors as tiles see it. Along each axis tile number i takes `take` strides of pixels from
  * i · m · stride − padding on. A pixel's place within its stride is its phase, and the phases count as channels. */
 typedef struct ct_bilinear_side {
     int64_t channels, vectors, phases, panels; /* vectors of channels, of one phase; panels of all phases */

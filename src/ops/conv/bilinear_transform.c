@@ -95,95 +95,6 @@ bool ct_bilinear_plan_make(const ct_conv_form *f, const ct_vectors *v, ct_biline
     return true;
 }
 
-/* ---- windows of an image ---- */
-
-/* Rows × columns of a plane from (row, column) on, which may lie outside it, as vectors of the channels from `channel` on. */
-struct window {
-    const ct_bilinear_side *side;
-    int64_t first, valid;              /* the plane of the first channel, as an offset into the tensor; channels that there are */
-    int64_t row, column, rows, columns;
-    float *stage, *dense;
-    int64_t pitch;                     /* of stage: vectors of a row */
-};
-
-/* The part that lies inside. */
-struct part {
-    int64_t top, bottom, left, right;
-};
-
-static struct part inside(const struct window *w)
-{
-    const int64_t *extent = w->side->extent;
-    struct part part = {
-        .top = most(0, -w->row),
-        .bottom = least(w->rows, extent[HEIGHT] - w->row),
-        .left = most(0, -w->column),
-        .right = least(w->columns, extent[WIDTH] - w->column),
-    };
-    if (part.bottom <= part.top || part.right <= part.left)
-        part = (struct part){ 0 };
-    return part;
-}
-
-/* Whole rows follow one another in memory: they go as one run. */
-static bool whole_rows(const struct window *w, const struct part *part)
-{
-    return part->right - part->left == w->side->extent[WIDTH] && part->bottom - part->top > 1;
-}
-
-static int64_t place(const struct window *w, int64_t row, int64_t column)
-{
-    return w->first + (w->row + row) * w->side->extent[WIDTH] + w->column + column;
-}
-
-static void zero(float *to, int64_t vectors, int64_t lanes)
-{
-    if (vectors > 0)
-        memset(to, 0, (size_t)(vectors * lanes) * sizeof *to);
-}
-
-static void load(const ct_vectors *v, const struct window *w, const float *data, const float *end)
-{
-    struct part in = inside(w);
-    int64_t lanes = v->lanes, width = in.right - in.left;
-    bool whole = whole_rows(w, &in), packed = whole && w->pitch == width;
-
-    if (whole)
-        v->gather(data + place(w, in.top, in.left), end, w->side->apart, (int)w->valid, (in.bottom - in.top) * width,
-                  packed ? w->stage + in.top * w->pitch * lanes : w->dense);
-    for (int64_t r = 0; r < w->rows; r++) {
-        float *row = w->stage + r * w->pitch * lanes;
-        if (r < in.top || r >= in.bottom) {
-            zero(row, w->columns, lanes);
-            continue;
-        }
-        zero(row, in.left, lanes);
-        if (!whole)
-            v->gather(data + place(w, r, in.left), end, w->side->apart, (int)w->valid, width, row + in.left * lanes);
-        else if (!packed)
-            memcpy(row + in.left * lanes, w->dense + (r - in.top) * width * lanes, (size_t)(width * lanes) * sizeof *row);
-        zero(row + in.right * lanes, w->columns - in.right, lanes);
-    }
-}
-
-static void store(const ct_vectors *v, const struct window *w, float *data)
-{
-    struct part in = inside(w);
-    int64_t lanes = v->lanes, width = in.right - in.left;
-    bool whole = whole_rows(w, &in), packed = whole && w->pitch == width;
-
-    for (int64_t r = in.top; r < in.bottom; r++) {
-        const float *row = w->stage + (r * w->pitch + in.left) * lanes;
-        if (!whole)
-            v->scatter(row, width, data + place(w, r, in.left), w->side->apart, (int)w->valid);
-        else if (!packed)
-            memcpy(w->dense + (r - in.top) * width * lanes, row, (size_t)(width * lanes) * sizeof *row);
-    }
-    if (whole)
-        v->scatter(packed ? w->stage + in.top * w->pitch * lanes : w->dense, (in.bottom - in.top) * width,
-                   data + place(w, in.top, in.left), w->side->apart, (int)w->valid);
-}
-
 /* ---- strips of tiles ---- */
 
 struct strip {
@@ -202,12 +113,13 @@ static struct strip strip_at(const ct_bilinear_plan *p, int64_t tile, int64_t en
     };
 }
 
-static struct window window_of(const ct_bilinear_plan *p, const ct_bilinear_side *s, int64_t vector, const struct strip *strip,
+static ct_window window_of(const ct_bilinear_plan *p, const ct_bilinear_side *s, int64_t vector, const struct strip *strip,
                                float *scratch)
 {
     int64_t lanes = p->v->lanes, plane = s->extent[HEIGHT] * s->extent[WIDTH], channel = vector * lanes;
-    struct window w = {
-        .side = s,
+    ct_window w = {
+        .extent = s->extent,
+        .apart = s->apart,
         .first = (strip->plane / s->planes * s->channels + channel) * s->apart + strip->plane % s->planes * plane,
         .valid = least(lanes, s->channels - channel),
         .row = strip->row * p->m[HEIGHT] * s->stride[HEIGHT] - s->padding[HEIGHT],
@@ -215,8 +127,9 @@ static struct window window_of(const ct_bilinear_plan *p, const ct_bilinear_side
         .rows = s->take[HEIGHT] * s->stride[HEIGHT],
         .columns = ((strip->tiles - 1) * p->m[WIDTH] + s->take[WIDTH]) * s->stride[WIDTH],
         .stage = scratch,
+        .step = lanes,
     };
-    w.pitch = w.columns;
+    w.pitch = w.columns * lanes;
     w.dense = w.stage + w.rows * w.columns * lanes;
     return w;
 }
@@ -237,11 +150,11 @@ void ct_bilinear_to_points(const ct_bilinear_plan *p, const ct_bilinear_side *s,
     for (int64_t vector = points->first; vector < points->last; vector++)
         for (int64_t tile = points->begin; tile < points->end;) {
             struct strip strip = strip_at(p, tile, points->end);
-            struct window w = window_of(p, s, vector, &strip, scratch);
+            ct_window w = window_of(p, s, vector, &strip, scratch);
             float *half = w.dense + w.rows * w.columns * lanes;
             int64_t row = w.columns * lanes, step = s->stride[WIDTH] * lanes;
 
-            load(p->v, &w, data, end);
+            ct_window_load(p->v, &w, data, end);
             for (int64_t i = 0; i < s->stride[HEIGHT]; i++) {
                 float *part = half + i * high * row;
                 s->to[HEIGHT](w.stage + i * row, (ct_lines){ s->stride[HEIGHT] * row, lanes, 0 }, part, (ct_lines){ row, lanes, 0 },
@@ -255,27 +168,27 @@ void ct_bilinear_to_points(const ct_bilinear_plan *p, const ct_bilinear_side *s,
         }
 }
 
+static void zero(float *to, int64_t count) { memset(to, 0, (size_t)count * sizeof *to); }
+
 /* What the strips before this one have left where it overlaps them: its first rows, its first columns. */
-static void load_overlap(const ct_bilinear_plan *p, const struct window *w, const struct strip *strip, const float *data,
-                         const float *end)
+static void load_overlap(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_window *w, const struct strip *strip,
+                         const float *data, const float *end)
 {
-    const ct_bilinear_side *s = w->side;
     int64_t rows = strip->row > 0 ? (s->take[HEIGHT] - p->m[HEIGHT]) * s->stride[HEIGHT] : 0;
     int64_t columns = strip->column > 0 ? (s->take[WIDTH] - p->m[WIDTH]) * s->stride[WIDTH] : 0;
-    struct window top = *w, left = *w;
+    ct_window top = *w, left = *w;
 
-    zero(w->stage, w->rows * w->columns, p->v->lanes);
+    zero(w->stage, w->rows * w->pitch);
     top.rows = rows;
-    load(p->v, &top, data, end);
+    ct_window_load(p->v, &top, data, end);
     left.row += rows, left.rows -= rows, left.columns = columns;
-    left.stage += rows * w->pitch * p->v->lanes;
-    load(p->v, &left, data, end);
+    left.stage += rows * w->pitch;
+    ct_window_load(p->v, &left, data, end);
 }
 
 /* Pixels behind the last tile belong to none. */
-static void clear_rest(const ct_bilinear_plan *p, const struct window *w, float *data)
+static void clear_rest(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_window *w, float *data)
 {
-    const ct_bilinear_side *s = w->side;
     bool rest = false;
 
     for (int a = 0; a < AXES; a++)
@@ -293,15 +206,15 @@ void ct_bilinear_from_points(const ct_bilinear_plan *p, const ct_bilinear_side *
     for (int64_t vector = points->first; vector < points->last; vector++)
         for (int64_t tile = points->begin; tile < points->end;) {
             struct strip strip = strip_at(p, tile, points->end);
-            struct window w = window_of(p, s, vector, &strip, scratch);
+            ct_window w = window_of(p, s, vector, &strip, scratch);
             float *half = w.dense + w.rows * w.columns * lanes;
             int64_t row = w.columns * lanes, step = s->stride[WIDTH] * lanes;
 
             if (s->overlap) {
                 if (strip.row == 0 && strip.column == 0)
-                    clear_rest(p, &w, data);
-                load_overlap(p, &w, &strip, data, end);
-                zero(half, s->stride[HEIGHT] * high * w.columns, lanes);
+                    clear_rest(p, s, &w, data);
+                load_overlap(p, s, &w, &strip, data, end);
+                zero(half, s->stride[HEIGHT] * high * row);
             }
             for (int64_t i = 0; i < s->stride[HEIGHT]; i++) {
                 float *part = half + i * high * row;
@@ -312,7 +225,7 @@ void ct_bilinear_from_points(const ct_bilinear_plan *p, const ct_bilinear_side *
                 s->from[HEIGHT](part, (ct_lines){ row, lanes, 0 }, w.stage + i * row,
                                 (ct_lines){ s->stride[HEIGHT] * row, lanes, 0 }, w.columns, 1);
             }
-            store(p->v, &w, data);
+            ct_window_store(p->v, &w, data);
             tile += strip.tiles;
         }
 }
@@ -359,10 +272,10 @@ void ct_bilinear_weights(const ct_bilinear_plan *p, bool to_x, const float *w, c
                                     : at(p, &p->y, points, lane, 0) + ((n - points->begin) * p->x.phases + phase) * lanes * v->panel;
             if (to_x) {
                 for (int64_t i = 0; i < count; i++)
-                    v->gather(w + ((o + i) * in + c) * taps, end, taps, (int)valid, taps, scratch + i * taps * lanes);
+                    v->gather(w + ((o + i) * in + c) * taps, end, taps, (int)valid, taps, scratch + i * taps * lanes, lanes);
             } else {
-                v->gather(w + (o * in + c) * taps, end, in * taps, (int)valid, count * taps, scratch);
-                zero(scratch + count * taps * lanes, (lanes - count) * taps, lanes); /* rows of lanes that x has not */
+                v->gather(w + (o * in + c) * taps, end, in * taps, (int)valid, count * taps, scratch, lanes);
+                zero(scratch + count * taps * lanes, (lanes - count) * taps * lanes); /* rows of lanes that x has not */
                 count = lanes;
             }
             kernels(p, scratch, count, half, to, place);
@@ -389,7 +302,7 @@ void ct_bilinear_weights_from(const ct_bilinear_plan *p, const ct_points *points
                                        (ct_lines){ stride[HEIGHT] * row, lanes, taps * lanes }, k[WIDTH], count);
             }
             for (int64_t n = 0; n < count; n++)
-                p->v->scatter(scratch + n * taps * lanes, taps, w + ((o + n) * in + vector * lanes) * taps, taps,
+                p->v->scatter(scratch + n * taps * lanes, lanes, taps, w + ((o + n) * in + vector * lanes) * taps, taps,
                               (int)least(lanes, in - vector * lanes));
         }
 }

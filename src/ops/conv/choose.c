@@ -25,7 +25,7 @@ static double columns(const ct_conv_form *f)
     double in = (double)(f->x_channels / f->groups), out = (double)(f->y_channels / f->groups);
     double copied = (double)f->batch * (double)f->x_channels * volume(f->k) * volume(f->y);
     double slower = 1 + 6 / out + 24 / (in * volume(f->k));
-    return 2000 + 0.3 * copied + ct_conv_work(f) / (products_per_ns * 0.93) * slower;
+    return 2000 + 0.4 * copied + ct_conv_work(f) / (products_per_ns * 0.9) * slower;
 }
 
 /* The products of all points, and the transforms of data and weights. Channels come in vectors. */
@@ -41,6 +41,19 @@ static double bilinear(const ct_conv_form *f, ct_dtype dtype)
     return 5000 + points * (x * y * tiles / products_per_ns + 0.12 * x * tiles + 0.16 * y * tiles + 0.06 * x * y);
 }
 
+/* The products, of whole panels of lanes and in runs, and moving data and weights. */
+static double direct(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
+{
+    if (!ct_conv_direct_fits(f, dtype))
+        return INFINITY;
+    double lanes = (double)(map == CT_MAP_TRANSPOSE ? f->x_channels : f->y_channels) / (double)f->groups;
+    double x = (double)f->batch * (double)f->x_channels * volume(f->x), y = (double)f->batch * (double)f->y_channels * volume(f->y);
+    double run = (double)((map == CT_MAP_TRANSPOSE ? f->y_channels : f->x_channels) / f->groups) *
+                 (f->dilation[2] == 1 ? (double)f->k[2] : 1);
+    double w = (double)f->y_channels * (double)(f->x_channels / f->groups) * volume(f->k);
+    return 4000 + ct_conv_work(f) * ceil(lanes / 32) * 32 / lanes * (1 + 4 / run) / (products_per_ns * 0.85) + 0.25 * (x + y + w);
+}
+
 static ct_algorithm from_environment(void)
 {
     static const char *const names[] = { "auto", "reference", "columns", "direct", "bilinear" };
@@ -54,13 +67,12 @@ static ct_algorithm from_environment(void)
 
 ct_conv_choice ct_conv_choose(const ct_conv_form *form, ct_conv_map map, ct_dtype dtype)
 {
-    (void)map;
     ct_conv_choice choice = {
         .algorithm = form->algorithm,
         .nanoseconds = {
             [CT_ALGORITHM_REFERENCE] = reference(form),
             [CT_ALGORITHM_COLUMNS] = columns(form),
-            [CT_ALGORITHM_DIRECT] = INFINITY,
+            [CT_ALGORITHM_DIRECT] = direct(form, map, dtype),
             [CT_ALGORITHM_BILINEAR] = bilinear(form, dtype),
         },
     };

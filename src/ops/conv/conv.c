@@ -32,7 +32,7 @@ static bool shape_of(ct_tape *tape, const ct_call *call, ct_conv_map map, ct_sha
 static ct_conv_run *const algorithms[] = {
     [CT_ALGORITHM_REFERENCE] = ct_conv_run_reference,
     [CT_ALGORITHM_COLUMNS] = ct_conv_run_columns,
-    [CT_ALGORITHM_DIRECT] = ct_conv_run_columns,
+    [CT_ALGORITHM_DIRECT] = ct_conv_run_direct,
     [CT_ALGORITHM_BILINEAR] = ct_conv_run_bilinear,
 };
 

@@ -38,6 +38,12 @@ ct_conv_run ct_conv_run_reference; /* reference.c */
 ct_conv_run ct_conv_run_columns;   /* columns.c */
 ct_conv_run ct_conv_run_bilinear;  /* bilinear.c: in float32; columns where the form has no bilinear algorithm */
 
+ct_conv_run ct_conv_run_direct;    /* direct.c: in float32; columns where a kernel is wider than it knows */
+bool ct_conv_direct_fits(const ct_conv_form *form, ct_dtype dtype);
+
+/* The instruction set's functions; NULL after ct_fail when CT_ISA names none. */
+const struct ct_vectors *ct_conv_vectors(ct_tape *tape);
+
 /* Multiplications of any of the three maps; a chunk of work for a thread should have at least CT_CONV_GRAIN of them. */
 double ct_conv_work(const ct_conv_form *form);
 #define CT_CONV_GRAIN 65536.0

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../vector/vector.h"
+#include "conv.h"
 
 extern CT_HIDDEN const ct_vectors ct_vectors_baseline;
 #ifdef __x86_64__
@@ -48,4 +49,15 @@ const ct_vectors *ct_vectors_choose(char *names, size_t size)
         snprintf(names + used, size - used, "%s%s", used ? ", " : "", name);
     }
     return found;
+}
+
+const ct_vectors *ct_conv_vectors(ct_tape *tape)
+{
+    char names[128];
+    const ct_vectors *vectors = ct_vectors_choose(names, sizeof names);
+
+    if (!vectors)
+        ct_fail(tape, CT_BAD_ARGUMENT, "CT_ISA = %s is no instruction set of this build and machine; there are: %s", getenv("CT_ISA"),
+                names);
+    return vectors;
 }

@@ -68,9 +68,9 @@ static vec load_until(const float *p, const float *end)
     return row;
 }
 
-void V(ct_gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to)
+void V(ct_gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to, int64_t step)
 {
-    for (int64_t j = 0; j < count; j += VL, from += VL, to += VL * VL) {
+    for (int64_t j = 0; j < count; j += VL, from += VL, to += VL * step) {
         vec row[VL];
         if (valid == VL && end - from >= (VL - 1) * apart + VL) {
 #pragma GCC unroll 16
@@ -86,10 +86,10 @@ void V(ct_gather)(const float *from, const float *end, int64_t apart, int valid,
         if (count - j >= VL) {
 #pragma GCC unroll 16
             for (int l = 0; l < VL; l++)
-                *(vec *)(to + l * VL) = row[l];
+                *(loose *)(to + l * step) = row[l];
         } else {
             for (int l = 0; l < count - j; l++)
-                *(vec *)(to + l * VL) = row[l];
+                *(loose *)(to + l * step) = row[l];
         }
     }
 }
@@ -107,21 +107,21 @@ static void store_some(float *to, const float *from, int64_t count)
         *to = *from;
 }
 
-void V(ct_scatter)(const float *from, int64_t count, float *to, int64_t apart, int valid)
+void V(ct_scatter)(const float *from, int64_t step, int64_t count, float *to, int64_t apart, int valid)
 {
     for (int64_t j = 0; j < count; j += VL) {
         int64_t back = count - j < VL && count >= VL ? VL - (count - j) : 0; /* the last ones again rather than few */
-        const float *source = from + (j - back) * VL;
+        const float *source = from + (j - back) * step;
         int64_t some = count - j + back < VL ? count - j : VL;
         vec row[VL];
 
         if (some == VL) {
 #pragma GCC unroll 16
             for (int l = 0; l < VL; l++)
-                row[l] = *(const vec *)(source + l * VL);
+                row[l] = *(const loose *)(source + l * step);
         } else {
             for (int l = 0; l < VL; l++)
-                row[l] = l < some ? *(const vec *)(source + l * VL) : (vec){ 0 };
+                row[l] = l < some ? (vec)*(const loose *)(source + l * step) : (vec){ 0 };
         }
         transpose(row);
         float *place = to + j - back;

@@ -3,18 +3,17 @@
 
 /* One tile: adds to, or sets, rows × panel of c. a's rows are a_row apart and its products a_step; one of the two is 1. */
 struct tile {
-    const float *a;
+    const float *a, *b;
     const int64_t *a_run;
-    int64_t a_row, a_step;
-    const float *b;
-    int64_t b_step;
+    int64_t a_row, a_step, a_group; /* a_group, b_group: runs apart, of an outer product */
+    int64_t b_step, b_group;
     int64_t runs, run, last;
     float *c;
     int64_t c_row;
     bool add;
 };
 
-ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, int64_t b_step)
+ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, int64_t b_step, bool outer)
 {
     vec sum[MR][NV];
     const float *b = t->b;
@@ -26,14 +25,16 @@ ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, 
             sum[i][v] = (vec){ 0 };
 
     for (int64_t r = 0; r < t->runs; r++) {
-        const float *a = t->a + t->a_run[r];
+        const float *a = t->a + (outer ? r * t->a_group : t->a_run[r]);
         int64_t steps = r + 1 < t->runs ? t->run : t->last;
 
+        if (outer)
+            b = t->b + r * t->b_group;
         for (int64_t k = 0; k < steps; k++, a += a_step, b += b_step) {
             vec right[NV];
 #pragma GCC unroll 4
             for (int v = 0; v < NV; v++)
-                right[v] = *(const vec *)(b + v * VL);
+                right[v] = outer ? (vec)*(const loose *)(b + v * VL) : *(const vec *)(b + v * VL);
 #pragma GCC unroll 16
             for (int i = 0; i < rows; i++) {
                 float left = a[i * a_row];
@@ -58,8 +59,8 @@ ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, 
 
 /* A function a row count, so that the sums have registers. */
 #define TILE(n)                                                                                                                 \
-    static void rows##n(const struct tile *t) { tile(t, n <= MR ? n : MR, t->a_row, 1, PANEL); }                                \
-    static void outer##n(const struct tile *t) { tile(t, n <= MR ? n : MR, 1, t->a_step, t->b_step); }
+    static void rows##n(const struct tile *t) { tile(t, n <= MR ? n : MR, t->a_row, 1, PANEL, false); }                                \
+    static void outer##n(const struct tile *t) { tile(t, n <= MR ? n : MR, 1, t->a_step, t->b_step, true); }
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 
 typedef void tile_function(const struct tile *t);
@@ -69,9 +70,12 @@ static tile_function *const by_outer[] = { NULL,   outer1, outer2, outer3,  oute
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* Rows are shared out evenly among as few tiles as there can be. */
+static int64_t even(int64_t rows) { return rows > 0 ? (rows + (rows + MR - 1) / MR - 1) / ((rows + MR - 1) / MR) : 1; }
+
 void V(ct_multiply)(const ct_product *p)
 {
-    int64_t most = CT_PARTIAL_SUM / p->run > 0 ? CT_PARTIAL_SUM / p->run : 1;
+    int64_t most = CT_PARTIAL_SUM / p->run > 0 ? CT_PARTIAL_SUM / p->run : 1, step = even(p->rows);
 
     for (int64_t r = 0; r < p->runs; r += most) {
         int64_t runs = least(most, p->runs - r);
@@ -86,36 +90,48 @@ void V(ct_multiply)(const ct_product *p)
         };
         for (int64_t n = 0; n < p->panels; n++) {
             t.b = p->b + n * p->b_panel + r * p->run * PANEL;
-            for (int64_t m = 0; m < p->rows; m += MR) {
-                t.a = p->a + m * p->a_row;
-                t.c = p->c + n * p->c_panel + m * p->c_row;
-                by_rows[least(MR, p->rows - m)](&t);
-            }
+            for (int64_t g = 0; g < p->groups; g++)
+                for (int64_t m = 0; m < p->rows; m += step) {
+                    t.a = p->a + g * p->a_group + m * p->a_row;
+                    t.c = p->c + n * p->c_panel + g * p->c_group + m * p->c_row;
+                    by_rows[least(step, p->rows - m)](&t);
+                }
+        }
+    }
+}
+
+/* A partial sum of steps [begin, end) of runs [r, r + runs). */
+static void outer_part(const ct_outer_product *p, int64_t r, int64_t runs, int64_t begin, int64_t end, bool add)
+{
+    int64_t step = even(p->rows);
+    struct tile t = {
+        .a_step = p->a_step,
+        .a_group = p->a_run,
+        .b_step = p->b_step,
+        .b_group = p->b_run,
+        .runs = runs,
+        .run = end - begin,
+        .last = end - begin,
+        .c_row = p->c_row,
+        .add = add,
+    };
+
+    for (int64_t n = 0; n < p->panels; n++) {
+        t.b = p->b + n * p->b_panel + r * p->b_run + begin * p->b_step;
+        for (int64_t m = 0; m < p->rows; m += step) {
+            t.a = p->a + r * p->a_run + begin * p->a_step + m;
+            t.c = p->c + n * p->c_panel + m * p->c_row;
+            by_outer[least(step, p->rows - m)](&t);
         }
     }
 }
 
 void V(ct_multiply_outer)(const ct_outer_product *p)
 {
-    static const int64_t none = 0;
+    int64_t most = CT_PARTIAL_SUM / p->steps > 0 ? CT_PARTIAL_SUM / p->steps : 1;
+    bool add = p->add;
 
-    for (int64_t k = 0; k < p->steps; k += CT_PARTIAL_SUM) {
-        struct tile t = {
-            .a_run = &none,
-            .a_step = p->a_step,
-            .b_step = p->b_step,
-            .runs = 1,
-            .last = least(CT_PARTIAL_SUM, p->steps - k),
-            .c_row = p->c_row,
-            .add = p->add || k > 0,
-        };
-        for (int64_t n = 0; n < p->panels; n++) {
-            t.b = p->b + n * p->b_panel + k * p->b_step;
-            for (int64_t m = 0; m < p->rows; m += MR) {
-                t.a = p->a + k * p->a_step + m;
-                t.c = p->c + n * p->c_panel + m * p->c_row;
-                by_outer[least(MR, p->rows - m)](&t);
-            }
-        }
-    }
+    for (int64_t r = 0; r < p->runs; r += most)
+        for (int64_t k = 0; k < p->steps; k += CT_PARTIAL_SUM, add = true)
+            outer_part(p, r, least(most, p->runs - r), k, least(k + CT_PARTIAL_SUM, p->steps), add);
 }

@@ -25,45 +25,46 @@ typedef void ct_transform(const float *in, ct_lines from, float *out, ct_lines t
 /* The six of a bilinear algorithm F(m, r), α = m + r − 1; bilinear_tables.h has the matrices. */
 enum { CT_INPUT, CT_INPUT_ADJOINT, CT_KERNEL_SIDE, CT_KERNEL_ADJOINT, CT_OUTPUT, CT_OUTPUT_ADJOINT, CT_TRANSFORMS };
 
-/* c[i, j] ← or += Σ_k a[i, k] b[k, j]. Columns come in panels; k in runs, each of `run` products, the last one of `last`. */
+/* c[i, j] ← or += Σ_k a[i, k] b[k, j]. Rows come in groups, columns in panels, products in runs of `run`, the last one of `last`. */
 typedef struct ct_product {
-    int64_t rows, panels;
+    int64_t groups, rows, panels;
     int64_t runs, run, last;
     const float *a;
-    const int64_t *a_run; /* where each run begins in a */
-    int64_t a_row;        /* rows apart; within a run the products are neighbours */
+    const int64_t *a_run;    /* where each run begins in a */
+    int64_t a_group, a_row;  /* apart; within a run the products are neighbours */
     const float *b;
-    int64_t b_panel;      /* panels apart; a row of a panel follows the other */
+    int64_t b_panel;         /* panels apart; a row of a panel follows the other, run after run */
     float *c;
-    int64_t c_panel, c_row;
+    int64_t c_panel, c_group, c_row;
     bool add;
 } ct_product;
 
-/* c[i, j] ← or += Σ_t a[t, i] b[t, j]: rows of a and b are `a_step`, `b_step` apart. rows ≤ panel. */
+/* c[i, j] ← or += Σ_t a[t, i] b[t, j]: t in runs of `steps`; the rows of a and b are `a_step`, `b_step` apart. */
 typedef struct ct_outer_product {
-    int64_t rows, panels, steps;
+    int64_t rows, panels, runs, steps;
     const float *a;
-    int64_t a_step;
+    int64_t a_run, a_step;
     const float *b;
-    int64_t b_step, b_panel;
+    int64_t b_run, b_step, b_panel; /* b need not be aligned */
     float *c;
     int64_t c_panel, c_row;
     bool add;
 } ct_outer_product;
 
-typedef struct ct_vectors {
+typedef struct ct_vectors ct_vectors;
+struct ct_vectors {
     const char *name;   /* of the instruction set, as CT_ISA has it */
     int lanes, panel;   /* floats of a vector; of a panel */
     int rows;           /* of a tile of the product; a multiple of it is best */
 
-    /* to[j, lane] ← from[lane · apart + j] for j < count, 0 where lane ≥ valid. Nothing is read at or behind `end`. */
-    void (*gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to);
-    /* The adjoint, for lane < valid: to[lane · apart + j] ← from[j, lane]. */
-    void (*scatter)(const float *from, int64_t count, float *to, int64_t apart, int valid);
+    /* to[j · step + lane] ← from[lane · apart + j] for j < count in order, 0 where lane ≥ valid. Nothing is read at or behind `end`. */
+    void (*gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to, int64_t step);
+    /* The adjoint, for lane < valid: to[lane · apart + j] ← from[j · step + lane]. */
+    void (*scatter)(const float *from, int64_t step, int64_t count, float *to, int64_t apart, int valid);
     ct_transform *const (*transforms)[CT_TRANSFORMS]; /* [algorithm][which] */
     void (*multiply)(const ct_product *product);
     void (*multiply_outer)(const ct_outer_product *product);
-} ct_vectors;
+};
 
 /* The instruction sets of this build, best first, NULL at the end, and whether this machine can run one. */
 extern CT_HIDDEN const ct_vectors *const ct_vectors_built[];

@@ -1,0 +1,495 @@
+/* Convolutions of any geometry in float32 without columns: the image's pixels are gathered channels-last into a stage, and the product
+ * reads each pixel's taps where they lie. A run of products is a row of taps, or one tap where dilation parts them.
+ *
+ *     conv            rows: outputs of a strip     products: (tap, c)           lanes: o
+ *     conv_transpose  rows: a phase's inputs       products: (phase's tap, o)   lanes: c
+ *     conv_weight     rows: (tap, c)               products: outputs            lanes: o
+ *
+ * Work is cut into pieces by the shape alone, and a piece owns what it writes. */
+#include <string.h>
+
+#include "conv.h"
+#include "window.h"
+
+enum { PIECES = 16, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, MOST_COLUMNS = 128, MOST_TAPS = 64 /* of an axis */, MOST_PARTS = 64 /* of a run */ };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
+
+/* Strips of the positions that a map's rows are: outputs, or inputs by phase. */
+struct cut {
+    int64_t extent[3];            /* positions */
+    int64_t stride[3], reach[3];  /* of the stage: pixels a position; pixels more than the positions need */
+    int64_t planes;               /* of the stage, of channels numbers a pixel */
+    int64_t channels;
+    int64_t high, wide;           /* of a strip */
+    int64_t down, across, strips; /* strips of an image */
+    int64_t pitch, plane, floats; /* of the stage */
+};
+
+struct job {
+    const ct_vectors *v;
+    const ct_conv_form *f;
+    ct_conv_map map;
+    const float *a, *b;
+    float *out, *packed, *scratch;
+    int64_t scratch_floats;
+    int64_t in, outs, taps;       /* channels of a group; of the kernel */
+    int64_t lanes_of, panels;     /* channels of a group that are lanes, and their panels */
+    int64_t group_floats;         /* of packed weights */
+    int64_t run, runs;            /* of a product over all taps */
+    struct cut cut;
+    int64_t block, blocks;        /* panels of a piece */
+    int64_t parts, sum_floats;    /* conv_weight: partial sums */
+};
+
+static float *lane_scratch(const struct job *job, int lane) { return job->scratch + lane * job->scratch_floats; }
+
+/* ---- cutting ---- */
+
+static int64_t rows_of(const struct cut *c) { return (c->high - 1) * c->stride[1] + c->reach[1] + 1; }
+static int64_t columns_of(const struct cut *c) { return (c->wide - 1) * c->stride[2] + c->reach[2] + 1; }
+
+static void measure(struct cut *c, int lanes)
+{
+    c->pitch = columns_of(c) * c->channels + lanes;
+    c->plane = rows_of(c) * c->pitch;
+    c->floats = c->planes * c->plane;
+}
+
+static void cut_strips(struct cut *c, int lanes)
+{
+    c->across = ceil_divide(c->extent[2], MOST_COLUMNS);
+    c->wide = ceil_divide(c->extent[2], c->across);
+    c->high = most(1, least(c->extent[1], MOST_ROWS / c->wide));
+    for (measure(c, lanes); c->high > 1 && c->floats > STAGE; measure(c, lanes))
+        c->high--;
+    c->down = ceil_divide(c->extent[1], c->high);
+    c->high = ceil_divide(c->extent[1], c->down);
+    measure(c, lanes);
+    c->strips = c->down * c->across;
+}
+
+/* One strip of one image's plane. */
+struct strip {
+    int64_t image, depth, row, column, high, wide;
+};
+
+static struct strip strip_at(const struct cut *c, int64_t number)
+{
+    int64_t column = number % c->across, row = number / c->across % c->down, rest = number / c->strips;
+    struct strip s = { rest / c->extent[0], rest % c->extent[0], row * c->high, column * c->wide, 0, 0 };
+    s.high = least(c->high, c->extent[1] - s.row);
+    s.wide = least(c->wide, c->extent[2] - s.column);
+    return s;
+}
+
+/* One plane of a group's channels, from (row, column) on, channels last. The last vector goes first: what it writes behind a pixel's
+ * channels is then overwritten by the next pixel's. */
+static void stage_plane(const struct job *job, const float *data, int64_t all, int64_t first, const int64_t extent[3], int64_t depth,
+                        ct_window w)
+{
+    const struct cut *c = &job->cut;
+    const float *end = data + job->f->batch * all * volume(extent);
+    int64_t lanes = job->v->lanes, vectors = ceil_divide(c->channels, lanes);
+    bool there = depth >= 0 && depth < extent[0];
+
+    w.extent = extent + 1, w.apart = volume(extent);
+    w.pitch = c->pitch, w.step = c->channels;
+    if (!there)
+        w.row = -w.rows - extent[1]; /* all of it outside */
+    for (int64_t i = vectors - 1; i >= 0; i--) {
+        ct_window part = w;
+        part.first = (first + i * lanes) * volume(extent) + (there ? depth : 0) * extent[1] * extent[2];
+        part.valid = least(lanes, c->channels - i * lanes);
+        part.stage += i * lanes;
+        ct_window_load(job->v, &part, data, end);
+    }
+}
+
+/* ---- packed weights: [group][panel of lanes][product][lane], and for conv_transpose phase by phase ---- */
+
+/* Taps of an axis that a phase of x sees, in falling order; each looks `back` positions back in y. */
+static int64_t taps_of(const ct_conv_form *f, int axis, int64_t phase, int64_t taps[], int64_t back[])
+{
+    int64_t count = 0;
+
+    for (int64_t k = f->k[axis] - 1; k >= 0; k--)
+        if (k * f->dilation[axis] % f->stride[axis] == phase) {
+            taps[count] = k;
+            back[count++] = k * f->dilation[axis] / f->stride[axis];
+        }
+    return count;
+}
+
+/* The first product of a phase, counted over the phases before it. */
+static int64_t products_before(const struct job *job, const int64_t phase[3])
+{
+    const ct_conv_form *f = job->f;
+    int64_t taps[MOST_TAPS], back[MOST_TAPS], before = 0;
+    int64_t n[3];
+
+    for (int a = 0; a < 3; a++)
+        n[a] = taps_of(f, a, phase[a], taps, back);
+    /* Of whole phases along an axis, all taps of the later axes. */
+    for (int64_t p = 0; p < phase[0]; p++)
+        before += taps_of(f, 0, p, taps, back) * f->k[1] * f->k[2];
+    for (int64_t p = 0; p < phase[1]; p++)
+        before += n[0] * taps_of(f, 1, p, taps, back) * f->k[2];
+    for (int64_t p = 0; p < phase[2]; p++)
+        before += n[0] * n[1] * taps_of(f, 2, p, taps, back);
+    return before * job->outs;
+}
+
+static void pack_for_y(const struct job *job, int64_t group, int64_t vector, const float *w, float *scratch)
+{
+    const ct_vectors *v = job->v;
+    int64_t lanes = v->lanes, o = vector * lanes, wide = job->in * job->taps;
+    float *to = job->packed + group * job->group_floats + o / v->panel * wide * v->panel + o % v->panel;
+    const float *from = w + (group * job->outs + o) * wide, *end = w + job->f->y_channels * wide;
+
+    v->gather(from, end, wide, (int)least(lanes, job->outs - o), wide, scratch, lanes);
+    for (int64_t c = 0; c < job->in; c++)
+        for (int64_t tap = 0; tap < job->taps; tap++)
+            memcpy(to + (tap * job->in + c) * v->panel, scratch + (c * job->taps + tap) * lanes, (size_t)lanes * sizeof *to);
+}
+
+static void pack_for_x(const struct job *job, int64_t group, int64_t vector, const float *w, float *scratch)
+{
+    const ct_conv_form *f = job->f;
+    const ct_vectors *v = job->v;
+    int64_t lanes = v->lanes, c = vector * lanes, valid = least(lanes, job->in - c), taps[3][MOST_TAPS], back[MOST_TAPS], n[3];
+    const float *end = w + f->y_channels * job->in * job->taps;
+
+    for (int64_t o = 0; o < job->outs; o++)
+        v->gather(w + ((group * job->outs + o) * job->in + c) * job->taps, end, job->taps, (int)valid, job->taps,
+                  scratch + o * job->taps * lanes, lanes);
+    for (int64_t p[3] = { 0 }; p[0] < f->stride[0]; p[0]++)
+        for (p[1] = 0; p[1] < f->stride[1]; p[1]++)
+            for (p[2] = 0; p[2] < f->stride[2]; p[2]++) {
+                for (int a = 0; a < 3; a++)
+                    n[a] = taps_of(f, a, p[a], taps[a], back);
+                float *to = job->packed + group * job->group_floats + products_before(job, p) * job->panels * v->panel +
+                            c / v->panel * n[0] * n[1] * n[2] * job->outs * v->panel + c % v->panel;
+                for (int64_t i = 0; i < n[0] * n[1] * n[2]; i++) {
+                    int64_t tap = (taps[0][i / n[2] / n[1]] * f->k[1] + taps[1][i / n[2] % n[1]]) * f->k[2] + taps[2][i % n[2]];
+                    for (int64_t o = 0; o < job->outs; o++, to += v->panel)
+                        memcpy(to, scratch + (o * job->taps + tap) * lanes, (size_t)lanes * sizeof *to);
+                }
+            }
+}
+
+static void pack(void *context, int lane, int64_t piece)
+{
+    const struct job *job = context;
+    int64_t vectors = ceil_divide(job->lanes_of, job->v->lanes);
+    (job->map == CT_MAP_TRANSPOSE ? pack_for_x : pack_for_y)(job, piece / vectors, piece % vectors, job->b, lane_scratch(job, lane));
+}
+
+/* The way back, summed over the parts in order. */
+static void unpack(void *context, int lane, int64_t piece)
+{
+    const struct job *job = context;
+    const ct_vectors *v = job->v;
+    int64_t lanes = v->lanes, vectors = ceil_divide(job->outs, lanes), group = piece / vectors, o = piece % vectors * lanes;
+    int64_t wide = job->in * job->taps;
+    const float *from = job->packed + group * job->group_floats + o / v->panel * wide * v->panel + o % v->panel;
+    float *stage = lane_scratch(job, lane);
+
+    for (int64_t c = 0; c < job->in; c++)
+        for (int64_t tap = 0; tap < job->taps; tap++) {
+            float *sum = stage + (c * job->taps + tap) * lanes;
+            const float *part = from + (tap * job->in + c) * v->panel;
+            memcpy(sum, part, (size_t)lanes * sizeof *sum);
+            for (int64_t p = 1; p < job->parts; p++)
+                for (int64_t l = 0; l < lanes; l++)
+                    sum[l] += part[p * job->sum_floats + l];
+        }
+    v->scatter(stage, lanes, wide, job->out + (group * job->outs + o) * wide, wide, (int)least(lanes, job->outs - o));
+}
+
+/* ---- the maps ---- */
+
+/* The offsets of runs in the stage: planes × rows × (columns, where they are not one run) × pieces of a run. */
+static int64_t find_runs(const struct job *job, const int64_t count[3], const int64_t *const place[3], int64_t run, int64_t *runs)
+{
+    const struct cut *c = &job->cut;
+    bool merged = job->f->dilation[2] == 1;
+    int64_t pixel = (merged ? count[2] : 1) * c->channels, n = 0;
+
+    for (int64_t d = 0; d < count[0]; d++)
+        for (int64_t h = 0; h < count[1]; h++)
+            for (int64_t w = 0; w < (merged ? 1 : count[2]); w++)
+                for (int64_t i = 0; i < pixel; i += run)
+                    runs[n++] = place[0][d] * c->plane + place[1][h] * c->pitch + place[2][w] * c->channels + i;
+    return n;
+}
+
+/* Products of a run: a row of taps, or a tap's channels, or an even part of them. */
+static int64_t run_length(int64_t pixel)
+{
+    for (int64_t parts = ceil_divide(pixel, LONGEST_RUN); parts < pixel && parts < MOST_PARTS; parts++)
+        if (pixel % parts == 0)
+            return pixel / parts;
+    return pixel;
+}
+
+static void product(const struct job *job, const struct strip *s, const int64_t count[3], const int64_t *const place[3],
+                    const float *stage, const float *weights, float *c, int64_t c_group, int64_t c_row, int64_t *runs)
+{
+    bool merged = job->f->dilation[2] == 1;
+    int64_t run = run_length((merged ? count[2] : 1) * job->cut.channels);
+    int64_t n = find_runs(job, count, place, run, runs);
+
+    job->v->multiply(&(ct_product){
+        .groups = s->high,
+        .rows = s->wide,
+        .panels = 1,
+        .runs = n,
+        .run = run,
+        .last = run,
+        .a = stage,
+        .a_run = runs,
+        .a_group = job->cut.stride[1] * job->cut.pitch,
+        .a_row = job->cut.stride[2] * job->cut.channels,
+        .b = weights,
+        .c = c,
+        .c_group = c_group,
+        .c_row = c_row,
+    });
+}
+
+/* x's pixels under a strip of y, all taps' planes. */
+static void stage_x(const struct job *job, const float *x, int64_t group, const struct strip *s, float *stage)
+{
+    const ct_conv_form *f = job->f;
+
+    for (int64_t d = 0; d < f->k[0]; d++)
+        stage_plane(job, x, f->x_channels, s->image * f->x_channels + group * job->in, f->x,
+                    s->depth * f->stride[0] - f->padding[0] + d * f->dilation[0],
+                    (ct_window){
+                        .row = s->row * f->stride[1] - f->padding[1],
+                        .column = s->column * f->stride[2] - f->padding[2],
+                        .rows = (s->high - 1) * f->stride[1] + job->cut.reach[1] + 1,
+                        .columns = (s->wide - 1) * f->stride[2] + job->cut.reach[2] + 1,
+                        .stage = stage + d * job->cut.plane,
+                    });
+}
+
+/* A window of one panel's vectors, stored to the group's planes at `depth`. */
+static void store_panel(const struct job *job, int64_t panel, int64_t all, int64_t first, const int64_t extent[3], int64_t depth,
+                        ct_window w)
+{
+    const ct_vectors *v = job->v;
+
+    w.extent = extent + 1, w.apart = volume(extent), w.step = v->panel;
+    for (int64_t i = 0; i < v->panel; i += v->lanes) {
+        ct_window part = w;
+        int64_t channel = panel * v->panel + i;
+        part.valid = least(v->lanes, all - channel);
+        part.first = (first + channel) * volume(extent) + depth * extent[1] * extent[2];
+        part.stage += i;
+        if (part.valid > 0)
+            ct_window_store(v, &part, job->out);
+    }
+}
+
+static void run_y(void *context, int lane, int64_t piece)
+{
+    const struct job *job = context;
+    const ct_conv_form *f = job->f;
+    int64_t block = piece % job->blocks, group = piece / job->blocks % f->groups;
+    struct strip s = strip_at(&job->cut, piece / job->blocks / f->groups);
+    int64_t *runs = (int64_t *)lane_scratch(job, lane), place[3][MOST_TAPS];
+    float *stage = (float *)(runs + (job->runs + 7) / 8 * 8), *c = stage + (job->cut.floats + 31) / 16 * 16;
+
+    for (int a = 0; a < 3; a++)
+        for (int64_t k = 0; k < f->k[a]; k++)
+            place[a][k] = a ? k * f->dilation[a] : k;
+    stage_x(job, job->a, group, &s, stage);
+    for (int64_t p = block * job->block; p < least((block + 1) * job->block, job->panels); p++) {
+        product(job, &s, f->k, (const int64_t *[]){ place[0], place[1], place[2] }, stage,
+                job->packed + group * job->group_floats + p * job->in * job->taps * job->v->panel, c, s.wide * job->v->panel,
+                job->v->panel, runs);
+        store_panel(job, p, job->outs, s.image * f->y_channels + group * job->outs, f->y, s.depth,
+                    (ct_window){ .row = s.row, .column = s.column, .rows = s.high, .columns = s.wide, .stage = c,
+                                 .pitch = s.wide * job->v->panel });
+    }
+}
+
+/* Positions of x count from before the padding, in whole strides; within a stride lie its phases. */
+static void run_x(void *context, int lane, int64_t piece)
+{
+    const struct job *job = context;
+    const ct_conv_form *f = job->f;
+    const int64_t panel = job->v->panel, *stride = f->stride;
+    int64_t block = piece % job->blocks, group = piece / job->blocks % f->groups;
+    struct strip s = strip_at(&job->cut, piece / job->blocks / f->groups);
+    int64_t *runs = (int64_t *)lane_scratch(job, lane), taps[MOST_TAPS], back[3][MOST_TAPS], place[3][MOST_TAPS], n[3];
+    float *stage = (float *)(runs + (job->runs + 7) / 8 * 8), *c = stage + (job->cut.floats + 31) / 16 * 16;
+    int64_t depth = s.depth + f->padding[0], phase[3] = { depth % stride[0] };
+    int64_t row = s.row + f->padding[1] / stride[1], column = s.column + f->padding[2] / stride[2];
+
+    n[0] = taps_of(f, 0, phase[0], taps, back[0]);
+    for (int64_t d = 0; d < n[0]; d++) {
+        place[0][d] = d;
+        stage_plane(job, job->a, f->y_channels, s.image * f->y_channels + group * job->outs, f->y, depth / stride[0] - back[0][d],
+                    (ct_window){ .row = row - job->cut.reach[1], .column = column - job->cut.reach[2],
+                                 .rows = s.high + job->cut.reach[1], .columns = s.wide + job->cut.reach[2],
+                                 .stage = stage + d * job->cut.plane });
+    }
+    for (int64_t p = block * job->block; p < least((block + 1) * job->block, job->panels); p++) {
+        int64_t pitch = s.wide * stride[2] * panel;
+        for (phase[1] = 0; phase[1] < stride[1]; phase[1]++)
+            for (phase[2] = 0; phase[2] < stride[2]; phase[2]++) {
+                for (int a = 1; a < 3; a++) {
+                    n[a] = taps_of(f, a, phase[a], taps, back[a]);
+                    for (int64_t t = 0; t < n[a]; t++)
+                        place[a][t] = job->cut.reach[a] - back[a][t];
+                }
+                float *to = c + phase[1] * pitch + phase[2] * panel;
+                int64_t products = n[0] * n[1] * n[2] * job->outs;
+                if (products > 0)
+                    product(job, &s, n, (const int64_t *[]){ place[0], place[1], place[2] }, stage,
+                            job->packed + group * job->group_floats + products_before(job, phase) * job->panels * panel +
+                                p * products * panel,
+                            to, stride[1] * pitch, stride[2] * panel, runs);
+                for (int64_t h = 0; products == 0 && h < s.high; h++)
+                    for (int64_t w = 0; w < s.wide; w++)
+                        memset(to + h * stride[1] * pitch + w * stride[2] * panel, 0, (size_t)panel * sizeof *to);
+            }
+        store_panel(job, p, job->in, s.image * f->x_channels + group * job->in, f->x, s.depth,
+                    (ct_window){ .row = row * stride[1] - f->padding[1], .column = column * stride[2] - f->padding[2],
+                                 .rows = s.high * stride[1], .columns = s.wide * stride[2], .stage = c, .pitch = pitch });
+    }
+}
+
+static void run_w(void *context, int lane, int64_t piece)
+{
+    const struct job *job = context;
+    const ct_conv_form *f = job->f;
+    const ct_vectors *v = job->v;
+    int64_t block = piece % job->blocks, group = piece / job->blocks % f->groups, part = piece / job->blocks / f->groups;
+    int64_t first = block * job->block, last = least(first + job->block, job->panels);
+    int64_t all = f->batch * f->y[0] * job->cut.strips, begin = part * all / job->parts, end = (part + 1) * all / job->parts;
+    float *stage = lane_scratch(job, lane), *y = stage + (job->cut.floats + 31) / 16 * 16;
+    float *sums = job->packed + part * job->sum_floats + group * job->group_floats + first * job->in * job->taps * v->panel;
+    int64_t size = volume(f->y), row = (f->dilation[2] == 1 ? f->k[2] : 1) * job->in, rows = f->k[2] * job->in / row;
+    const float *y_end = job->b + f->batch * f->y_channels * size;
+
+    for (int64_t i = begin; i < end; i++) {
+        struct strip s = strip_at(&job->cut, i);
+        int64_t plane = s.high * s.wide * v->panel;
+
+        stage_x(job, job->a, group, &s, stage);
+        for (int64_t channel = first * v->panel; channel < least(last * v->panel, job->outs); channel += v->lanes)
+            ct_window_load(v, &(ct_window){
+                .extent = f->y + 1,
+                .first = (s.image * f->y_channels + group * job->outs + channel) * size + s.depth * f->y[1] * f->y[2],
+                .apart = size,
+                .valid = least(v->lanes, job->outs - channel),
+                .row = s.row, .column = s.column, .rows = s.high, .columns = s.wide,
+                .stage = y + (channel / v->panel - first) * plane + channel % v->panel,
+                .pitch = s.wide * v->panel,
+                .step = v->panel,
+            }, job->b, y_end);
+        for (int64_t tap = 0; tap < f->k[0] * f->k[1] * rows; tap++) {
+            int64_t w = tap % rows, h = tap / rows % f->k[1], d = tap / rows / f->k[1];
+            v->multiply_outer(&(ct_outer_product){
+                .rows = row,
+                .panels = last - first,
+                .runs = s.high,
+                .steps = s.wide,
+                .a = stage + d * job->cut.plane + h * f->dilation[1] * job->cut.pitch + w * f->dilation[2] * job->in,
+                .a_run = f->stride[1] * job->cut.pitch,
+                .a_step = f->stride[2] * job->in,
+                .b = y,
+                .b_run = s.wide * v->panel,
+                .b_step = v->panel,
+                .b_panel = plane,
+                .c = sums + tap * row * v->panel,
+                .c_panel = job->in * job->taps * v->panel,
+                .c_row = v->panel,
+                .add = i > begin,
+            });
+        }
+    }
+}
+
+/* ---- */
+
+bool ct_conv_direct_fits(const ct_conv_form *f, ct_dtype dtype)
+{
+    return dtype == CT_F32 && f->k[0] <= MOST_TAPS && f->k[1] <= MOST_TAPS && f->k[2] <= MOST_TAPS;
+}
+
+static void plan(struct job *job)
+{
+    const ct_conv_form *f = job->f;
+    const ct_vectors *v = job->v;
+    struct cut *c = &job->cut;
+    bool to_x = job->map == CT_MAP_TRANSPOSE;
+
+    job->in = f->x_channels / f->groups, job->outs = f->y_channels / f->groups, job->taps = volume(f->k);
+    job->lanes_of = to_x ? job->in : job->outs;
+    job->panels = ceil_divide(job->lanes_of, v->panel);
+    job->group_floats = job->panels * v->panel * job->taps * (to_x ? job->outs : job->in);
+    c->channels = to_x ? job->outs : job->in;
+    c->planes = f->k[0];
+    for (int a = 0; a < 3; a++) {
+        c->stride[a] = to_x ? 1 : f->stride[a];
+        c->reach[a] = f->dilation[a] * (f->k[a] - 1) / (to_x ? f->stride[a] : 1);
+        c->extent[a] = !to_x ? f->y[a]
+                       : a   ? (f->x[a] + f->padding[a] - 1) / f->stride[a] - f->padding[a] / f->stride[a] + 1
+                             : f->x[a];
+    }
+    cut_strips(c, v->lanes);
+    job->runs = job->taps * least(MOST_PARTS, c->channels * f->k[2]);
+}
+
+bool ct_conv_run_direct(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, ct_dtype dtype, const void *a, const void *b, void *out)
+{
+    struct job job = { .f = f, .map = map, .a = a, .b = b, .out = out };
+
+    if (!ct_conv_direct_fits(f, dtype))
+        return ct_conv_run_columns(tape, f, map, dtype, a, b, out);
+    job.v = ct_conv_vectors(tape);
+    if (!job.v)
+        return false;
+    plan(&job);
+
+    const ct_vectors *v = job.v;
+    int64_t strips = f->batch * job.cut.extent[0] * job.cut.strips, sums = job.group_floats * f->groups;
+    bool weight = map == CT_MAP_WEIGHT;
+    job.parts = weight ? most(1, least(least(strips, PIECES), ((int64_t)1 << 22) / sums)) : 1;
+    job.sum_floats = (sums + 15) / 16 * 16;
+    int64_t units = (weight ? job.parts : strips) * f->groups;
+    job.blocks = least(ceil_divide(PIECES, units), job.panels);
+    job.block = ceil_divide(job.panels, job.blocks);
+    job.blocks = ceil_divide(job.panels, job.block);
+
+    int64_t positions = job.cut.high * job.cut.wide * (map == CT_MAP_TRANSPOSE ? f->stride[1] * f->stride[2] : 1);
+    int64_t stage = (job.cut.floats + 31) / 16 * 16, vectors = ceil_divide(job.lanes_of, v->lanes) * f->groups;
+    int64_t packing = job.taps * (map == CT_MAP_TRANSPOSE ? job.outs : job.in) * v->lanes;
+    job.scratch_floats = most(packing, 2 * ((job.runs + 7) / 8 * 8) + stage + positions * v->panel * (weight ? job.block : 1));
+    job.scratch_floats = (job.scratch_floats + 31) / 16 * 16;
+    int lanes = ct_parallel_lanes(most(units * job.blocks, vectors));
+
+    ct_tensor *packed = ct_tape_tensor(tape, CT_F32, CT_SHAPE(job.parts * job.sum_floats)), *own = NULL;
+    if (packed)
+        own = ct_tape_tensor(tape, CT_F32, CT_SHAPE(lanes, job.scratch_floats));
+    if (own) {
+        job.packed = ct_data(packed), job.scratch = ct_data(own);
+        if (!weight)
+            ct_parallel_pieces(vectors, (int)least(lanes, ct_parallel_lanes(vectors)), pack, &job);
+        ct_parallel_pieces(units * job.blocks, (int)least(lanes, ct_parallel_lanes(units * job.blocks)),
+                           weight ? run_w : map == CT_MAP_CONV ? run_y : run_x, &job);
+        if (weight)
+            ct_parallel_pieces(vectors, (int)least(lanes, ct_parallel_lanes(vectors)), unpack, &job);
+    }
+    ct_tape_drop(tape, own);
+    ct_tape_drop(tape, packed);
+    return own != NULL;
+}
