@@ -5,7 +5,7 @@
 #include "check.h"
 
 /* How much the scalar, a recorded float64 result, may change when every op up to it rounds to `unit` (2⁻²⁴ for float32). Infinite when a
- * derivative on the way has no rule. */
+ * derivative on the way has no rule. The tape keeps_values. */
 double ct_rounding_bound(ct_tape *tape, ct_tensor *scalar, double unit);
 
 #endif

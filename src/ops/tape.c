@@ -22,7 +22,7 @@ ct_tape *ct_tape_new(void)
 /* An operand without history is held whole: other threads' tapes may hold it too. */
 static bool linked(const struct ct_node *node, int value)
 {
-    return !node->reads[value] && (value == node->call.arity || node->needs[value]);
+    return !node->tape->keeps_values && !node->reads[value] && (value == node->call.arity || node->needs[value]);
 }
 
 static void hold(const struct ct_node *node, int value, ct_tensor *tensor)
@@ -44,7 +44,7 @@ static void let_go(const struct ct_node *node, int value, ct_tensor *tensor)
 void ct_node_pass(struct ct_node *node)
 {
     ct_call *call = &node->call;
-    for (int i = 0; i <= call->arity; i++)
+    for (int i = 0; !node->tape->keeps_values && i <= call->arity; i++)
         if (node->reads[i] && (i == call->arity || node->needs[i])) {
             node->reads[i] = false;
             ct_tensor_loosen(i < call->arity ? call->in[i] : call->out);

@@ -33,6 +33,7 @@ struct ct_tape {
     int paused;
     bool anomaly;    /* ct_tape_detect_anomaly */
     int inside_rule; /* a rule's own steps may pass infinities (a log that is clamped): its result is what counts */
+    bool keeps_values; /* also those that no derivative reads; set before the first op */
     ct_error error;
 };
 
