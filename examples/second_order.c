@@ -1,5 +1,5 @@
-/* Second derivatives without a Hessian: finds a convolution's kernel from what it did, by conjugate gradients. They ask of the Hessian
- * only its product with a vector, and ct_hvp is that, at the cost of about two gradients. */
+/* Second derivatives without a Hessian: finds a convolution's kernel from what it did, by conjugate gradients. They ask of
+ * the Hessian only its product with a vector, and ct_hvp is that, at the cost of about two gradients. */
 #include <cotangent/cotangent.h>
 #include <stdio.h>
 
@@ -15,10 +15,7 @@ static ct_tensor *loss(ct_tape *tape, ct_tensor *const in[], void *context)
     return ct_scale(tape, ct_sum(tape, ct_square(tape, off)), 0.5);
 }
 
-static double dot(ct_tape *tape, ct_tensor *a, ct_tensor *b)
-{
-    return ct_tensor_item(ct_sum(tape, ct_mul(tape, a, b)));
-}
+static double dot(ct_tape *tape, ct_tensor *a, ct_tensor *b) { return ct_tensor_item(ct_sum(tape, ct_mul(tape, a, b))); }
 
 /* a + factor·b */
 static ct_tensor *along(ct_tape *tape, ct_tensor *a, double factor, ct_tensor *b)

@@ -47,7 +47,7 @@ static void expect_numbers(const json_t *array, int count, const double wanted[]
     }
 }
 
-#define EXPECT_NUMBERS(array, tolerance, ...)                                                    \
+#define EXPECT_NUMBERS(array, tolerance, ...) \
     expect_numbers(array, (int)(sizeof((double[]){ __VA_ARGS__ }) / sizeof(double)), (double[]){ __VA_ARGS__ }, tolerance)
 
 /* ---- usage ---- */
@@ -96,6 +96,9 @@ static const struct usage usages[] = {
     { "matrix conv1d --in 4 --kernel 3 --padding 9 --padding-mode reflect 2>&1", 1, "reflect" },
     { "matrix conv_transpose1d --in 4 --kernel 3 --dilation 2 --output-padding 1 2>&1", 1, "no convolution of 9 gives 4" },
     { "matrix conv2d --in 512x512 --kernel 3 2>&1", 1, "too many" },
+    { "check --help", 0, "no tolerance" },
+    { "check --op conv1 2>&1", 2, "no op \"conv1\"; the nearest is conv1d" },
+    { "check --order 0 2>&1", 2, "--order 0: needs a whole number from 1" },
     { "geometry --in 5 --kernel 3 2>&1 >/dev/full", 1, "could not be written" },
 };
 
@@ -106,7 +109,8 @@ Test(tools, usage)
         cr_expect_eq(run(usage->arguments), usage->code, "%s: %s", usage->arguments, output);
         cr_expect_not_null(strstr(output, usage->says), "%s says: %s", usage->arguments, output);
         const char *end = strchr(output, '\n');
-        cr_expect(usage->code == 0 || (end != NULL && end[1] == '\0'), "%s: a complaint is one line: %s", usage->arguments, output);
+        cr_expect(usage->code == 0 || (end != NULL && end[1] == '\0'), "%s: a complaint is one line: %s", usage->arguments,
+                  output);
     }
 }
 
@@ -150,8 +154,10 @@ Test(tools, geometries_are_confirmed)
                     for (int d = 1; d <= 2; d++) {
                         if (i + 2 * p < d * (k - 1) + 1 || (i + k + s + p + d) % 8)
                             continue;
-                        snprintf(arguments, sizeof arguments, "geometry --in %dx%d --kernel %d --stride %d --padding %d "
-                                 "--dilation %d --groups 2 --channels 4 --json", i, i + s, k, s, p, d);
+                        snprintf(arguments, sizeof arguments,
+                                 "geometry --in %dx%d --kernel %d --stride %d --padding %d "
+                                 "--dilation %d --groups 2 --channels 4 --json",
+                                 i, i + s, k, s, p, d);
                         json_t *json = run_json(arguments), *axes = json_object_get(json, "axes");
                         for (size_t a = 0; a < 2; a++)
                             cr_expect(json_is_true(json_object_get(json_array_get(axes, a), "confirmed")), "%s", arguments);
@@ -165,11 +171,21 @@ Test(tools, geometries_are_confirmed)
 /* What the library itself says of the same form, and what the environment asks for. */
 Test(tools, algorithm_of_a_geometry)
 {
-    static const char arguments[] = "geometry --in 16x16 --kernel 4 --stride 2 --padding 1 --channels 64 --out-channels 32 --batch 8 "
-                                    "--dtype float64 --algorithm --json";
+    static const char arguments[] =
+        "geometry --in 16x16 --kernel 4 --stride 2 --padding 1 --channels 64 --out-channels 32 --batch 8 "
+        "--dtype float64 --algorithm --json";
     static const char *const names[] = { "auto", "reference", "columns", "direct", "bilinear" };
-    ct_conv_form form = { .batch = 8, .groups = 1, .x_channels = 64, .y_channels = 32, .rank = 2, .x = { 1, 16, 16 }, .k = { 1, 4, 4 },
-                          .y = { 1, 8, 8 }, .stride = { 1, 2, 2 }, .padding = { 0, 1, 1 }, .dilation = { 1, 1, 1 } };
+    ct_conv_form form = { .batch = 8,
+                          .groups = 1,
+                          .x_channels = 64,
+                          .y_channels = 32,
+                          .rank = 2,
+                          .x = { 1, 16, 16 },
+                          .k = { 1, 4, 4 },
+                          .y = { 1, 8, 8 },
+                          .stride = { 1, 2, 2 },
+                          .padding = { 0, 1, 1 },
+                          .dilation = { 1, 1, 1 } };
     unsetenv("CT_ALGORITHM");
     ct_conv_choice choice = ct_conv_choose(&form, CT_MAP_CONV, CT_F64);
     json_t *json = run_json(arguments), *conv = json_object_get(json_object_get(json, "algorithms"), "conv");
@@ -249,8 +265,10 @@ static const char *symbol(const json_t *matrix, int64_t row, int64_t column)
  * channels in 2 groups to 2, 5 × 6 by 2 × 3, stride (2, 1), padding (1, 0), dilation (1, 2): y is 3 × 2. */
 Test(tools, matrix_of_the_definition)
 {
-    json_t *json = run_json("matrix conv2d --in 5x6 --kernel 2x3 --stride 2x1 --padding 1x0 --dilation 1x2 --groups 2 --channels 4 "
-                            "--out-channels 2 --json"), *there = json_object_get(json, "matrix"), *back = json_object_get(json, "back");
+    json_t *json =
+               run_json("matrix conv2d --in 5x6 --kernel 2x3 --stride 2x1 --padding 1x0 --dilation 1x2 --groups 2 --channels 4 "
+                        "--out-channels 2 --json"),
+           *there = json_object_get(json, "matrix"), *back = json_object_get(json, "back");
     cr_assert_eq(json_integer_value(json_object_get(there, "rows")), 2 * 3 * 2);
     cr_assert_eq(json_integer_value(json_object_get(there, "columns")), 4 * 5 * 6);
     cr_expect(json_is_true(json_object_get(json, "equal")));
@@ -292,7 +310,8 @@ Test(tools, matrix_of_reflection)
 Test(tools, matrices_are_transposes)
 {
     static const char *const geometry[] = {
-        "conv1d --in 7 --kernel 3 --stride 2 --padding 1", "conv1d --in 5 --kernel 2 --stride 4 --channels 2 --out-channels 3",
+        "conv1d --in 7 --kernel 3 --stride 2 --padding 1",
+        "conv1d --in 5 --kernel 2 --stride 4 --channels 2 --out-channels 3",
         "conv3d --in 3x2x4 --kernel 2 --padding 1 --stride 1x2x3",
         "conv2d --in 4x5 --kernel 3 --padding 2 --padding-mode replicate --stride 2",
         "conv2d --in 4x3 --kernel 3x2 --padding 1 --padding-mode circular --dilation 1x2",
@@ -334,7 +353,9 @@ Test(tools, matrix_as_files)
         double colour[3];
         for (int c = 0; c < 3; c++)
             colour[c] = ct_tensor_at(image, c * plane + 46 * width + 20 + 56 * cell);
-        cr_expect(cell == 0 ? colour[2] > colour[0] + 0.3 : cell == 1 ? colour[0] > colour[2] + 0.3 : fabs(colour[0] - colour[2]) < 0.05,
+        cr_expect(cell == 0   ? colour[2] > colour[0] + 0.3
+                  : cell == 1 ? colour[0] > colour[2] + 0.3
+                              : fabs(colour[0] - colour[2]) < 0.05,
                   "cell %d is %g %g %g", cell, colour[0], colour[1], colour[2]);
     }
     ct_tensor_release(image);
@@ -345,4 +366,33 @@ Test(tools, matrix_as_files)
     cr_expect_eq(run("matrix conv2d --in 32x32 --kernel 3 --padding 1"), 0);
     cr_expect_not_null(strstr(output, "too large to be read"));
     cr_expect_eq(run("matrix conv1d --in 3 --kernel 2 --png /nowhere/m.png 2>&1"), 1);
+}
+
+/* ---- check ---- */
+
+Test(tools, check_of_one_op)
+{
+    json_t *json = run_json("check --op tanh --seed 3 --json"), *results = json_object_get(json, "results");
+    cr_expect_eq(json_integer_value(json_object_get(json, "right")), 6);
+    cr_expect_eq(json_integer_value(json_object_get(json, "wrong")), 0);
+    cr_assert_eq(json_array_size(results), 6u); /* three orders, two precisions */
+    for (size_t i = 0; i < 6; i++) {
+        json_t *result = json_array_get(results, i), *report = json_object_get(result, "report");
+        cr_expect_str_eq(json_string_value(json_object_get(result, "name")), "tanh");
+        cr_expect_str_eq(json_string_value(json_object_get(result, "dtype")), i < 3 ? "float64" : "float32");
+        cr_expect_eq(json_integer_value(json_object_get(report, "order")), (json_int_t)(i % 3 + 1));
+        cr_expect_str_eq(json_string_value(json_object_get(report, "verdict")), "right");
+        cr_expect_gt(json_number_value(json_object_get(report, "digits")), 8);
+        double single = json_number_value(json_object_get(report, "digits_float32"));
+        cr_expect(i < 3 ? single == 17 : single > 4 && single < 10, "%g", single); /* float32 has 7.2 digits */
+    }
+    json_decref(json);
+
+    cr_expect_eq(run("check --op conv_transpose --order 1"), 0); /* a row of the table, of functions of several ranks */
+    cr_expect_not_null(strstr(output, "conv_transpose1d "));
+    cr_expect_not_null(strstr(output, "conv_transpose3d "));
+    cr_expect_null(strstr(output, "conv2d "));
+    cr_expect_not_null(strstr(output, " right, 0 wrong, 0 undecided\n"));
+    cr_expect_eq(run("check --op dropout --order 1"), 0);
+    cr_expect_not_null(strstr(output, "\n1 right, 0 wrong, 0 undecided\n")); /* float32 draws another mask */
 }

@@ -10,8 +10,9 @@ static const char *const maps[] = { "conv", "conv_transpose", "conv_weight" };
 
 static ct_conv_form form_of(const struct convolution *conv, int64_t batch)
 {
-    ct_conv_form form = { .batch = batch, .groups = conv->groups, .x_channels = conv->x_channels, .y_channels = conv->y_channels,
-                          .rank = conv->rank };
+    ct_conv_form form = {
+        .batch = batch, .groups = conv->groups, .x_channels = conv->x_channels, .y_channels = conv->y_channels, .rank = conv->rank
+    };
     for (int a = 0; a < CT_MAX_SPATIAL; a++)
         form.x[a] = form.k[a] = form.y[a] = form.stride[a] = form.dilation[a] = 1;
     for (int i = 0; i < conv->rank; i++) {
@@ -41,8 +42,9 @@ void print_algorithms(const struct convolution *conv, int64_t batch, ct_dtype dt
 
     for (int a = 0; a < conv->rank; a++)
         work *= (double)conv->y[a] * (double)conv->kernel[a];
-    printf("\nAlgorithms for %s, batch %lld: %.6g multiplications; microseconds, estimated from the shape for one core with AVX-512:\n  %-10s",
-           ct_dtype_name(dtype), (long long)batch, work, "");
+    printf(
+        "\nAlgorithms for %s, batch %lld: %.6g multiplications; microseconds on one core with AVX-512, by the shape:\n  %-10s",
+        ct_dtype_name(dtype), (long long)batch, work, "");
     for (int m = 0; m < CT_MAPS; m++) {
         choice[m] = ct_conv_choose(&form, (ct_conv_map)m, dtype);
         printf("%16s", maps[m]);
@@ -52,7 +54,8 @@ void print_algorithms(const struct convolution *conv, int64_t batch, ct_dtype dt
         printf("  %-10s", algorithms[i]);
         for (int m = 0; m < CT_MAPS; m++) {
             if (isfinite(choice[m].nanoseconds[i]))
-                printf("%15.*f%c", choice[m].nanoseconds[i] < 1e5 ? 1 : 0, choice[m].nanoseconds[i] / 1000, choice[m].algorithm == (ct_algorithm)i ? '*' : ' ');
+                printf("%15.*f%c", choice[m].nanoseconds[i] < 1e5 ? 1 : 0, choice[m].nanoseconds[i] / 1000,
+                       choice[m].algorithm == (ct_algorithm)i ? '*' : ' ');
             else
                 printf("%15s ", "cannot");
         }
@@ -72,8 +75,9 @@ json_t *algorithms_json(const struct convolution *conv, int64_t batch, ct_dtype 
         for (int i = CT_ALGORITHM_REFERENCE; i <= CT_ALGORITHM_BILINEAR; i++)
             json_object_set_new(estimates, algorithms[i],
                                 isfinite(choice.nanoseconds[i]) ? json_real(choice.nanoseconds[i] / 1000) : json_null());
-        json_object_set_new(json, maps[m], json_pack("{ss ss so}", "algorithm", algorithms[choice.algorithm], "reason", reason(&choice),
-                                                     "microseconds", estimates));
+        json_object_set_new(json, maps[m],
+                            json_pack("{ss ss so}", "algorithm", algorithms[choice.algorithm], "reason", reason(&choice),
+                                      "microseconds", estimates));
     }
     return json;
 }

@@ -61,8 +61,8 @@ static void jax_flipped(FILE *text, const struct convolution *conv)
     int64_t g = conv->groups, in = conv->x_channels / g, out = conv->y_channels / g;
     fputs("jnp.flip(w", text);
     if (g > 1) { /* swap the channels within each group */
-        fprintf(text, ".reshape(" D ", " D ", " D ", *w.shape[2:]).swapaxes(1, 2).reshape(" D ", " D ", *w.shape[2:])", g, out, in,
-                conv->x_channels, out);
+        fprintf(text, ".reshape(" D ", " D ", " D ", *w.shape[2:]).swapaxes(1, 2).reshape(" D ", " D ", *w.shape[2:])", g, out,
+                in, conv->x_channels, out);
     } else {
         fputs(".swapaxes(0, 1)", text);
     }

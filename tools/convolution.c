@@ -5,10 +5,7 @@
 
 #define MOST_ELEMENTS ((int64_t)1 << 27)
 
-int64_t reach(const struct convolution *conv, int axis)
-{
-    return conv->dilation[axis] * (conv->kernel[axis] - 1) + 1;
-}
+int64_t reach(const struct convolution *conv, int axis) { return conv->dilation[axis] * (conv->kernel[axis] - 1) + 1; }
 
 static ct_shape shape_of(int rank, int64_t a, int64_t b, const int64_t extent[])
 {
@@ -17,20 +14,14 @@ static ct_shape shape_of(int rank, int64_t a, int64_t b, const int64_t extent[])
     return shape;
 }
 
-ct_shape x_shape(const struct convolution *conv, int64_t batch)
-{
-    return shape_of(conv->rank, batch, conv->x_channels, conv->x);
-}
+ct_shape x_shape(const struct convolution *conv, int64_t batch) { return shape_of(conv->rank, batch, conv->x_channels, conv->x); }
 
 ct_shape w_shape(const struct convolution *conv)
 {
     return shape_of(conv->rank, conv->y_channels, conv->x_channels / conv->groups, conv->kernel);
 }
 
-ct_shape y_shape(const struct convolution *conv, int64_t batch)
-{
-    return shape_of(conv->rank, batch, conv->y_channels, conv->y);
-}
+ct_shape y_shape(const struct convolution *conv, int64_t batch) { return shape_of(conv->rank, batch, conv->y_channels, conv->y); }
 
 ct_conv_options options_of(const struct convolution *conv, bool transposed)
 {
@@ -46,7 +37,8 @@ ct_conv_options options_of(const struct convolution *conv, bool transposed)
 
 ct_tensor *convolve(ct_tape *tape, const struct convolution *conv, bool transposed, ct_tensor *input, ct_tensor *weight)
 {
-    static ct_tensor *(*const op[2][CT_MAX_SPATIAL])(ct_tape *, ct_tensor *, ct_tensor *, ct_tensor *, const ct_conv_options *) = {
+    static ct_tensor *(*const op[2][CT_MAX_SPATIAL])(ct_tape *, ct_tensor *, ct_tensor *, ct_tensor *,
+                                                     const ct_conv_options *) = {
         { ct_conv1d, ct_conv2d, ct_conv3d },
         { ct_conv_transpose1d, ct_conv_transpose2d, ct_conv_transpose3d },
     };
@@ -101,8 +93,10 @@ int resolve(const char *verb, const struct request *request, struct convolution 
         const struct sizes *from;
         int64_t absent, *to;
     } given[] = {
-        { "in", &request->in, 0, transposed ? conv->y : conv->x }, { "kernel", &request->kernel, 1, conv->kernel },
-        { "stride", &request->stride, 1, conv->stride },           { "padding", &request->padding, 0, conv->padding },
+        { "in", &request->in, 0, transposed ? conv->y : conv->x },
+        { "kernel", &request->kernel, 1, conv->kernel },
+        { "stride", &request->stride, 1, conv->stride },
+        { "padding", &request->padding, 0, conv->padding },
         { "dilation", &request->dilation, 1, conv->dilation },
         { "output-padding", &request->output_padding, 0, conv->output_padding },
     };
@@ -110,7 +104,8 @@ int resolve(const char *verb, const struct request *request, struct convolution 
         if (!spread_sizes(given[i].from, conv->rank, given[i].absent, given[i].to))
             return complain(MISUSED, "%s: --%s has %d axes, --in has %d", verb, given[i].name, given[i].from->count, conv->rank);
 
-    int64_t in = request->channels ? request->channels : conv->groups, out = request->out_channels ? request->out_channels : conv->groups;
+    int64_t in = request->channels ? request->channels : conv->groups,
+            out = request->out_channels ? request->out_channels : conv->groups;
     conv->x_channels = transposed ? out : in;
     conv->y_channels = transposed ? in : out;
     if (in % conv->groups || out % conv->groups)
@@ -146,7 +141,8 @@ static void place(const double *from, const int64_t extent[], double *to, const 
     for (int a = 1; a < rank; a++)
         below_from *= extent[a], below_to *= wide[a];
     for (int64_t i = 0; i < extent[0]; i++)
-        place(from + i * below_from, extent + 1, to + (first[0] + i * step[0]) * below_to, wide + 1, rank - 1, first + 1, step + 1);
+        place(from + i * below_from, extent + 1, to + (first[0] + i * step[0]) * below_to, wide + 1, rank - 1, first + 1,
+              step + 1);
 }
 
 static ct_tensor *spread(ct_tape *tape, const struct convolution *conv, const ct_tensor *y)

@@ -29,22 +29,23 @@ static const char help[] =
     "  --json                   for programs\n"
     "\n"
     "A window of reach e = dilation (kernel - 1) + 1 slides over the padded input in steps of the stride, so it fits\n"
-    "o = floor((i + 2 padding - e) / stride) + 1 times. The floor drops a remainder of 0 ... stride - 1: that many rows at the\n"
-    "end are read by no window, and `stride` neighbouring input sizes share one output size. The way back must choose one of\n"
-    "them: that, and nothing else, is output_padding. It pads nothing: it is the remainder.\n"
+    "o = floor((i + 2 padding - e) / stride) + 1 times. The floor drops a remainder of 0 ... stride - 1: that many\n"
+    "rows at the end are read by no window, and `stride` neighbouring input sizes share one output size. The way back\n"
+    "must choose one of them: that, and nothing else, is output_padding. It pads nothing: it is the remainder.\n"
     "\n"
-    "In the transposed convolution each number of the small side is spread over `kernel` positions, `stride` apart. Where these\n"
-    "overlap they add. If stride does not divide kernel, neighbours get different numbers of summands: a checkerboard.\n";
+    "In the transposed convolution each number of the small side is spread over `kernel` positions, `stride` apart.\n"
+    "Where these overlap they add. If stride does not divide kernel, neighbours get different numbers of summands: a\n"
+    "checkerboard.\n";
 
 /* One axis: what the library says about it. */
 struct axis {
     int64_t x, y, k, s, p, d, e, remainder;
-    int64_t inputs, least;  /* the sizes least … least + inputs − 1 give y */
-    int64_t first_picks;    /* the output_padding that gives `least` back: 0, but where 0 would give no size */
-    ct_tensor *overlap;     /* (1, 1, x): how many windows read a position */
-    int64_t unread;         /* positions of x that none reads */
-    int64_t fewest, most;   /* summands of a position far from the ends */
-    bool agrees;            /* the library confirms every line */
+    int64_t inputs, least; /* the sizes least … least + inputs − 1 give y */
+    int64_t first_picks;   /* the output_padding that gives `least` back: 0, but where 0 would give no size */
+    ct_tensor *overlap;    /* (1, 1, x): how many windows read a position */
+    int64_t unread;        /* positions of x that none reads */
+    int64_t fewest, most;  /* summands of a position far from the ends */
+    bool agrees;           /* the library confirms every line */
 };
 
 /* Far from the ends, position q gets a summand from each tap j with j·d ≡ q + p (mod s). The taps go round s/gcd(d, s) classes of
@@ -60,8 +61,16 @@ static void interior(struct axis *axis)
 
 static struct convolution one_axis(const struct axis *axis)
 {
-    return (struct convolution){ .rank = 1, .groups = 1, .x_channels = 1, .y_channels = 1, .x = { axis->x }, .y = { axis->y },
-                                 .kernel = { axis->k }, .stride = { axis->s }, .padding = { axis->p }, .dilation = { axis->d } };
+    return (struct convolution){ .rank = 1,
+                                 .groups = 1,
+                                 .x_channels = 1,
+                                 .y_channels = 1,
+                                 .x = { axis->x },
+                                 .y = { axis->y },
+                                 .kernel = { axis->k },
+                                 .stride = { axis->s },
+                                 .padding = { axis->p },
+                                 .dilation = { axis->d } };
 }
 
 /* Asks the library: does every size that we list give y, do its neighbours not, and does each output_padding give its size? */
@@ -94,8 +103,14 @@ static bool confirm(ct_tape *tape, const struct axis *axis)
 
 static int measure(const struct convolution *conv, int a, struct axis *axis)
 {
-    *axis = (struct axis){ .x = conv->x[a], .y = conv->y[a], .k = conv->kernel[a], .s = conv->stride[a], .p = conv->padding[a],
-                           .d = conv->dilation[a], .e = reach(conv, a), .remainder = conv->output_padding[a] };
+    *axis = (struct axis){ .x = conv->x[a],
+                           .y = conv->y[a],
+                           .k = conv->kernel[a],
+                           .s = conv->stride[a],
+                           .p = conv->padding[a],
+                           .d = conv->dilation[a],
+                           .e = reach(conv, a),
+                           .remainder = conv->output_padding[a] };
     int64_t base = (axis->y - 1) * axis->s - 2 * axis->p + axis->e;
     axis->first_picks = base < 1 ? 1 - base : 0; /* with much padding the smallest sizes are none */
     axis->least = base + axis->first_picks;
@@ -154,10 +169,7 @@ static int direct_agrees(const struct convolution *conv)
 
 /* ---- as text ---- */
 
-static const char *plural(int64_t count)
-{
-    return count == 1 ? "" : "s";
-}
+static const char *plural(int64_t count) { return count == 1 ? "" : "s"; }
 
 static const char *padding_name(const struct axis *axis)
 {
@@ -176,15 +188,17 @@ static void print_formulas(const struct axis *axis, bool transposed)
 {
     printf("  e = dilation (kernel - 1) + 1 = " D " (" D " - 1) + 1 = " D "\n", axis->d, axis->k, axis->e);
     if (transposed)
-        printf("  i = (o - 1) stride - 2 padding + e + output_padding = (" D " - 1) " D " - 2*" D " + " D " + " D " = " D "\n", axis->y,
-               axis->s, axis->p, axis->e, axis->remainder, axis->x);
+        printf("  i = (o - 1) stride - 2 padding + e + output_padding = (" D " - 1) " D " - 2*" D " + " D " + " D " = " D "\n",
+               axis->y, axis->s, axis->p, axis->e, axis->remainder, axis->x);
     int64_t free = axis->x + 2 * axis->p - axis->e;
     printf("  o = floor((i + 2 padding - e) / stride) + 1 = floor((" D " + 2*" D " - " D ") / " D ") + 1 = floor(" D " / " D
-           ") + 1 = " D ", remainder " D "\n", axis->x, axis->p, axis->e, axis->s, free, axis->s, free / axis->s + 1,
-           free % axis->s);
+           ") + 1 = " D ", remainder " D "\n",
+           axis->x, axis->p, axis->e, axis->s, free, axis->s, free / axis->s + 1, free % axis->s);
     if (free / axis->s + 1 != axis->y)
-        printf("  Note: output_padding " D " >= stride " D ", so the convolution of " D " does not give " D " back. PyTorch allows it "
-               "below dilation.\n", axis->remainder, axis->s, axis->x, axis->y);
+        printf("  Note: output_padding " D " >= stride " D ", so the convolution of " D " does not give " D
+               " back. PyTorch allows it "
+               "below dilation.\n",
+               axis->remainder, axis->s, axis->x, axis->y);
     if (padding_name(axis))
         printf("  %s\n", padding_name(axis));
 }
@@ -232,12 +246,12 @@ static void print_overlap(const struct axis *axis)
         printf(" %.0f", ct_tensor_at(axis->overlap, i));
     puts(axis->x > LONGEST_ROW ? " ..." : "");
     if (axis->unread > 0)
-        printf("  Ignored: " D " of " D " position%s %s read by no window; the transposed convolution leaves 0 there.\n", axis->unread,
-               axis->x, plural(axis->x), axis->unread == 1 ? "is" : "are");
+        printf("  Ignored: " D " of " D " position%s %s read by no window; the transposed convolution leaves 0 there.\n",
+               axis->unread, axis->x, plural(axis->x), axis->unread == 1 ? "is" : "are");
     if (axis->fewest != axis->most)
         printf("  Warning: checkerboard. kernel mod stride = " D " mod " D " = " D "%s: inside, positions get " D " or " D
-               " summands.\n", axis->k, axis->s, axis->k % axis->s, axis->d > 1 ? " (and dilation counts)" : "", axis->fewest,
-               axis->most);
+               " summands.\n",
+               axis->k, axis->s, axis->k % axis->s, axis->d > 1 ? " (and dilation counts)" : "", axis->fewest, axis->most);
 }
 
 static void print_extents(const int64_t value[], int rank)
@@ -252,9 +266,10 @@ static void print_direct(const struct convolution *conv, const struct axis axis[
     for (int a = 0; a < conv->rank; a++) {
         const struct axis *at = &axis[a];
         int64_t spread = (at->y - 1) * at->s + 1, begin = at->e - 1 - at->p;
-        printf("  axis %d: " D " -> " D " (" D " zero%s between neighbours), padding e - 1 - p = " D " before, " D " after: " D " + " D
-               " + " D " - " D " + 1 = " D "\n", a, at->y, spread, at->s - 1, plural(at->s - 1), begin, begin + at->remainder, spread,
-               begin, begin + at->remainder, at->e, at->x);
+        printf("  axis %d: " D " -> " D " (" D " zero%s between neighbours), padding e - 1 - p = " D " before, " D " after: " D
+               " + " D " + " D " - " D " + 1 = " D "\n",
+               a, at->y, spread, at->s - 1, plural(at->s - 1), begin, begin + at->remainder, spread, begin, begin + at->remainder,
+               at->e, at->x);
     }
     if (agrees >= 0)
         printf("  checked on integers: the two give %s\n", agrees ? "the same numbers" : "DIFFERENT numbers");
@@ -309,10 +324,10 @@ static json_t *axis_json(const struct axis *axis)
                                                 (json_int_t)(axis->first_picks + i)));
     for (int64_t i = 0; i < axis->x; i++)
         json_array_append_new(overlap, json_integer((json_int_t)ct_tensor_at(axis->overlap, i)));
-    return json_pack("{sI sI sI sI sI sI sI sI so so sI sb sI sI sb}", "x", (json_int_t)axis->x, "y", (json_int_t)axis->y, "kernel",
-                     (json_int_t)axis->k, "stride", (json_int_t)axis->s, "padding", (json_int_t)axis->p, "dilation",
-                     (json_int_t)axis->d, "reach", (json_int_t)axis->e, "output_padding", (json_int_t)axis->remainder, "inputs", inputs,
-                     "overlap", overlap, "ignored", (json_int_t)axis->unread, "checkerboard", axis->fewest != axis->most,
+    return json_pack("{sI sI sI sI sI sI sI sI so so sI sb sI sI sb}", "x", (json_int_t)axis->x, "y", (json_int_t)axis->y,
+                     "kernel", (json_int_t)axis->k, "stride", (json_int_t)axis->s, "padding", (json_int_t)axis->p, "dilation",
+                     (json_int_t)axis->d, "reach", (json_int_t)axis->e, "output_padding", (json_int_t)axis->remainder, "inputs",
+                     inputs, "overlap", overlap, "ignored", (json_int_t)axis->unread, "checkerboard", axis->fewest != axis->most,
                      "direct_padding_begin", (json_int_t)(axis->e - 1 - axis->p), "direct_padding_end",
                      (json_int_t)(axis->e - 1 - axis->p + axis->remainder), "confirmed", axis->agrees);
 }
@@ -332,10 +347,11 @@ static json_t *geometry_json(const struct convolution *conv, const struct axis a
     json_t *axes = json_array();
     for (int a = 0; a < conv->rank; a++)
         json_array_append_new(axes, axis_json(&axis[a]));
-    return json_pack("{ss si sI sI sI so so so so}", "asked", transposed ? "conv_transpose" : "conv", "rank", conv->rank, "groups",
-                     (json_int_t)conv->groups, "x_channels", (json_int_t)conv->x_channels, "y_channels", (json_int_t)conv->y_channels,
-                     "axes", axes, "direct_equals_transposed", agrees < 0 ? json_null() : json_boolean(agrees), "conv",
-                     calls_json(conv, false), "conv_transpose", calls_json(conv, true));
+    return json_pack("{ss si sI sI sI so so so so}", "asked", transposed ? "conv_transpose" : "conv", "rank", conv->rank,
+                     "groups", (json_int_t)conv->groups, "x_channels", (json_int_t)conv->x_channels, "y_channels",
+                     (json_int_t)conv->y_channels, "axes", axes, "direct_equals_transposed",
+                     agrees < 0 ? json_null() : json_boolean(agrees), "conv", calls_json(conv, false), "conv_transpose",
+                     calls_json(conv, true));
 }
 
 int geometry_run(int argc, char **argv)

@@ -11,6 +11,7 @@ static const struct verb {
     { "geometry", "sizes of a convolution and of its transpose, with the formulas filled in", geometry_run },
     { "steps", "a transposed convolution in three steps, on your numbers", steps_run },
     { "matrix", "the matrix of a convolution, its transpose, and the proof that they belong together", matrix_run },
+    { "check", "the derivatives of every op, orders 1 to 3, in both precisions", check_run },
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 

@@ -1,4 +1,4 @@
-/* cotangent matrix: a convolution's matrix, and beside its transpose the matrix that the transposed convolution has of its own. */
+/* cotangent matrix: a convolution's matrix, and beside its transpose the transposed convolution's own. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -30,11 +30,12 @@ static const char help[] =
     "  --png FILE               draws it, its transpose, and the matrix of the op that goes back\n"
     "  --json                   for programs\n"
     "\n"
-    "Column j is what the op makes of the j-th basis vector: 1 in one place and 0 elsewhere. w02 is the weight's element (0, 2); with\n"
-    "channels w10.02 is element (1, 0, 0, 2): to output channel 1 from input channel 0 of the group. The library is asked for each\n"
-    "column and each weight; nothing here knows what a convolution is. The way back is pushed in the same manner, so \"equal\" is found,\n"
-    "not assumed: transposed convolution multiplies by the transpose. With padding of another kind than zeros, border columns collect\n"
-    "several weights, and the way back folds them in.\n";
+    "Column j is what the op makes of the j-th basis vector: 1 in one place and 0 elsewhere. w02 is the weight's\n"
+    "element (0, 2); with channels w10.02 is element (1, 0, 0, 2): to output channel 1 from input channel 0 of the\n"
+    "group. The library is asked for each column and each weight; nothing here knows what a convolution is. The way\n"
+    "back is pushed in the same manner, so \"equal\" is found, not assumed: transposed convolution multiplies by the\n"
+    "transpose. With padding of another kind than zeros, border columns collect several weights, and the way back\n"
+    "folds them in.\n";
 
 /* The op as a linear function of its input. */
 struct linear {
@@ -255,14 +256,16 @@ static int label_width(const ct_shape *shape)
 
 static void print_text(const struct matrix *there, const struct matrix *back, const struct convolution *conv, bool equal)
 {
-    ct_shape in = there->transposed ? y_shape(conv, 1) : x_shape(conv, 1), out = there->transposed ? x_shape(conv, 1) : y_shape(conv, 1);
+    ct_shape in = there->transposed ? y_shape(conv, 1) : x_shape(conv, 1),
+             out = there->transposed ? x_shape(conv, 1) : y_shape(conv, 1);
     int width = cell_width(there), labels = label_width(&in) > label_width(&out) ? label_width(&in) : label_width(&out);
     char name[64], shapes[3][96];
     int64_t nonzero = 0;
 
     for (int64_t i = 0; i < there->rows * there->columns; i++)
         nonzero += there->symbol ? there->symbol[i] != NULL : ct_tensor_at(there->value, i) != 0;
-    printf("%s: input %s, weight %s, output %s\n%s is " D " x " D ": a row an output, a column an input; " D " of " D " entries are not zero\n",
+    printf("%s: input %s, weight %s, output %s\n%s is " D " x " D ": a row an output, a column an input; " D " of " D
+           " entries are not zero\n",
            there->op, ct_shape_text(in, shapes[0], sizeof shapes[0]), ct_shape_text(w_shape(conv), shapes[1], sizeof shapes[1]),
            ct_shape_text(out, shapes[2], sizeof shapes[2]), there->name, there->rows, there->columns, nonzero,
            there->rows * there->columns);
@@ -311,13 +314,16 @@ static json_t *rows_json(const struct matrix *matrix, bool symbols)
 
 static json_t *matrix_json(const struct matrix *matrix)
 {
-    return json_pack("{ss sI sI so* so}", "op", matrix->op, "rows", (json_int_t)matrix->rows, "columns", (json_int_t)matrix->columns,
-                     "symbols", matrix->symbol ? rows_json(matrix, true) : NULL, "values", rows_json(matrix, false));
+    return json_pack("{ss sI sI so* so}", "op", matrix->op, "rows", (json_int_t)matrix->rows, "columns",
+                     (json_int_t)matrix->columns, "symbols", matrix->symbol ? rows_json(matrix, true) : NULL, "values",
+                     rows_json(matrix, false));
 }
 
 /* ---- the verb ---- */
 
-static const char *const ops[] = { "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", NULL };
+static const char *const ops[] = {
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", NULL
+};
 
 static int read_op(const char *word, struct request *request)
 {
@@ -370,8 +376,10 @@ int matrix_run(int argc, char **argv)
         entries *= (double)conv.x[a] * (double)conv.y[a];
         weights *= (double)conv.kernel[a];
         if (request.transposed && conv.output_padding[a] >= conv.stride[a])
-            return complain(FAILED, "matrix: axis %d: output_padding " D " is not below stride " D ": no convolution of " D " gives " D
-                            ", so none has this transpose", a, conv.output_padding[a], conv.stride[a], conv.x[a], conv.y[a]);
+            return complain(FAILED,
+                            "matrix: axis %d: output_padding " D " is not below stride " D ": no convolution of " D " gives " D
+                            ", so none has this transpose",
+                            a, conv.output_padding[a], conv.stride[a], conv.x[a], conv.y[a]);
     }
     if (entries > 0x1p22)
         return complain(FAILED, "matrix: %.0f entries are too many to look at; at most 4194304", entries);
@@ -380,7 +388,8 @@ int matrix_run(int argc, char **argv)
         return code;
 
     struct matrix there = { .op = word, .transposed = request.transposed, .name = request.transposed ? "T" : "C" };
-    struct matrix back = { .op = ops[(conv.rank - 1 + (request.transposed ? 0 : CT_MAX_SPATIAL))], .transposed = !request.transposed,
+    struct matrix back = { .op = ops[(conv.rank - 1 + (request.transposed ? 0 : CT_MAX_SPATIAL))],
+                           .transposed = !request.transposed,
                            .name = request.transposed ? "C" : "T" };
     if (!find_numbers(&conv, &there, weight) || !find_numbers(&conv, &back, weight))
         code = FAILED;

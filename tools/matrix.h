@@ -8,8 +8,8 @@ struct matrix {
     const char *op, *name; /* "conv2d", "C" */
     bool transposed;
     int64_t rows, columns;
-    ct_tensor *value;      /* (rows, columns), float64 */
-    char **symbol;         /* rows × columns, NULL where nothing; NULL: too many to be named */
+    ct_tensor *value; /* (rows, columns), float64 */
+    char **symbol;    /* rows × columns, NULL where nothing; NULL: too many to be named */
 };
 
 /* What to write at an entry of the matrix or of its transpose: symbol or number; NULL for zero. */

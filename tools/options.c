@@ -94,9 +94,9 @@ static int set(const char *verb, const struct setting *setting, const char *valu
         return complain(MISUSED, "%s --%s %s: needs a whole number from %" PRId64 " to %" PRId64, verb, setting->name, value,
                         setting->low, setting->high);
     else if (setting->sizes != NULL && !read_sizes(value, setting))
-        return complain(MISUSED, "%s --%s %s: needs whole numbers from %" PRId64 " to %" PRId64
-                        ", one for all axes or up to %d as in 5x6", verb, setting->name, value, setting->low, setting->high,
-                        CT_MAX_SPATIAL);
+        return complain(MISUSED,
+                        "%s --%s %s: needs whole numbers from %" PRId64 " to %" PRId64 ", one for all axes or up to %d as in 5x6",
+                        verb, setting->name, value, setting->low, setting->high, CT_MAX_SPATIAL);
     return -1;
 }
 

@@ -23,7 +23,8 @@ struct canvas {
     struct colour *pixel;
 };
 
-static const struct colour ink = { 32, 33, 36 }, paper = { 255, 255, 255 }, nothing = { 240, 240, 242 }, border = { 205, 207, 212 };
+static const struct colour ink = { 32, 33, 36 }, paper = { 255, 255, 255 }, nothing = { 240, 240, 242 },
+                           border = { 205, 207, 212 };
 
 static void fill(struct canvas *canvas, int x, int y, int width, int height, struct colour colour)
 {
@@ -50,17 +51,18 @@ static void write_text(struct canvas *canvas, int x, int y, int scale, const cha
     int quads = stb_easy_font_print(0, 0, copy, NULL, corner, sizeof corner);
     for (int i = 0; i < quads; i++) { /* upright rectangles: corners 0 and 2 are opposite */
         int left = (int)corner[4 * i].x, top = (int)corner[4 * i].y;
-        fill(canvas, x + scale * left, y + scale * top, scale * ((int)corner[4 * i + 2].x - left), scale * ((int)corner[4 * i + 2].y - top),
-             colour);
+        fill(canvas, x + scale * left, y + scale * top, scale * ((int)corner[4 * i + 2].x - left),
+             scale * ((int)corner[4 * i + 2].y - top), colour);
     }
 }
 
 /* ---- colours ---- */
 
-/* Numbers of one sign: viridis (van der Walt, Smith 2015), nine of its colours. Of both: blue, white, red about 0 (Moreland 2009). */
-static const struct colour sequential[] = { { 68, 1, 84 },    { 71, 44, 122 },  { 59, 81, 139 }, { 44, 113, 142 }, { 33, 144, 141 },
-                                            { 39, 173, 129 }, { 92, 200, 99 },  { 170, 220, 50 }, { 253, 231, 37 } };
-static const struct colour diverging[] = { { 59, 76, 192 }, { 124, 159, 249 }, { 192, 212, 245 }, { 242, 242, 242 },
+/* Of one sign: viridis (van der Walt, Smith 2015), nine of its colours. Of both: blue, white, red about 0 (Moreland 2009). */
+static const struct colour sequential[] = { { 68, 1, 84 },    { 71, 44, 122 },  { 59, 81, 139 },
+                                            { 44, 113, 142 }, { 33, 144, 141 }, { 39, 173, 129 },
+                                            { 92, 200, 99 },  { 170, 220, 50 }, { 253, 231, 37 } };
+static const struct colour diverging[] = { { 59, 76, 192 },   { 124, 159, 249 }, { 192, 212, 245 }, { 242, 242, 242 },
                                            { 242, 201, 180 }, { 238, 132, 104 }, { 180, 4, 38 } };
 
 struct scale {
@@ -90,10 +92,7 @@ static struct scale scale_of(const struct matrix *matrix)
     return scale;
 }
 
-static uint8_t between(uint8_t a, uint8_t b, double t)
-{
-    return (uint8_t)lround(a + t * (b - a));
-}
+static uint8_t between(uint8_t a, uint8_t b, double t) { return (uint8_t)lround(a + t * (b - a)); }
 
 static struct colour colour_of(const struct scale *scale, double value)
 {
@@ -105,14 +104,12 @@ static struct colour colour_of(const struct scale *scale, double value)
     return (struct colour){ between(a.r, b.r, t), between(a.g, b.g, t), between(a.b, b.b, t) };
 }
 
-static struct colour readable_on(struct colour c)
-{
-    return 0.299 * c.r + 0.587 * c.g + 0.114 * c.b > 140 ? ink : paper;
-}
+static struct colour readable_on(struct colour c) { return 0.299 * c.r + 0.587 * c.g + 0.114 * c.b > 140 ? ink : paper; }
 
 /* ---- layout ---- */
 
-static void draw(struct canvas *canvas, int x, int y, int cell, const struct matrix *matrix, bool transpose, const struct scale *scale)
+static void draw(struct canvas *canvas, int x, int y, int cell, const struct matrix *matrix, bool transpose,
+                 const struct scale *scale)
 {
     int64_t rows = transpose ? matrix->columns : matrix->rows, columns = transpose ? matrix->rows : matrix->columns;
     int line = cell >= 5 ? 1 : 0; /* cells have borders while there is room */
@@ -139,7 +136,8 @@ static void draw_bar(struct canvas *canvas, int x, int y, int height, const stru
     char text[32];
     fill(canvas, x - 1, y - 1, BAR + 2, height + 2, border);
     for (int i = 0; i < height; i++)
-        fill(canvas, x, y + i, BAR, 1, colour_of(scale, scale->high + (scale->low - scale->high) * i / (height > 1 ? height - 1 : 1)));
+        fill(canvas, x, y + i, BAR, 1,
+             colour_of(scale, scale->high + (scale->low - scale->high) * i / (height > 1 ? height - 1 : 1)));
     for (int i = 0; i < 3; i++) {
         snprintf(text, sizeof text, "%.3g", scale->high + (scale->low - scale->high) * i / 2);
         write_text(canvas, x + BAR + 6, y + (height - 14) * i / 2, 2, text, ink);
@@ -149,10 +147,7 @@ static void draw_bar(struct canvas *canvas, int x, int y, int height, const stru
     write_text(canvas, x + BAR + 6, y + height + 11, 2, "zero", ink);
 }
 
-static int most(int a, int b)
-{
-    return a > b ? a : b;
-}
+static int most(int a, int b) { return a > b ? a : b; }
 
 ct_status matrix_draw(const char *path, const struct matrix *there, const struct matrix *back, bool equal, ct_error *error)
 {

@@ -28,9 +28,9 @@ static const char help[] =
     "  2. Slide: the flipped kernel, in steps of one, over every place where it overlaps the spread row; channels add up.\n"
     "  3. Cut: `padding` numbers from each end (output_padding fewer at the last).\n"
     "\n"
-    "The same numbers come without a flip if each input number scatters: it adds itself times the kernel, forwards, to the output\n"
-    "at its position times the stride. An output that instead gathers meets the kernel's taps in the opposite order: whoever\n"
-    "stands at the output looks back. That is all there is to the reversed weights.\n";
+    "The same numbers come without a flip if each input number scatters: it adds itself times the kernel, forwards,\n"
+    "to the output at its position times the stride. An output that instead gathers meets the kernel's taps in the\n"
+    "opposite order: whoever stands at the output looks back. That is all there is to the reversed weights.\n";
 
 struct rows {
     int64_t count, length;
@@ -140,7 +140,8 @@ static void compute(struct steps *steps)
             for (int64_t t = 0; t < k; t++) { /* from left to right: the flipped kernel */
                 int64_t at = q + p - (steps->e - 1) + t * d;
                 if (at >= 0 && at < steps->spread_length)
-                    steps->gather[q] += steps->spread[c * steps->spread_length + at] * steps->w.value[c * MOST_NUMBERS + k - 1 - t];
+                    steps->gather[q] +=
+                        steps->spread[c * steps->spread_length + at] * steps->w.value[c * MOST_NUMBERS + k - 1 - t];
             }
 }
 
@@ -205,8 +206,10 @@ static void print_gather(const struct steps *steps, int width)
     double flipped[MOST_NUMBERS];
     char label[32];
 
-    printf("\nGather (who stands at an output looks back: the kernel is flipped). The corresponding direct convolution: the spread row\n"
-           "with padding e - 1 - padding = " D " before and " D " after, stride 1.\n", begin, begin + steps->conv.output_padding[0]);
+    printf(
+        "\nGather (who stands at an output looks back: the kernel is flipped). As a direct convolution: the spread row\n"
+        "with padding e - 1 - padding = " D " before and " D " after, stride 1.\n",
+        begin, begin + steps->conv.output_padding[0]);
     for (int64_t c = 0; c < steps->channels; c++) {
         for (int64_t t = 0; t < k; t++)
             flipped[t] = steps->w.value[c * MOST_NUMBERS + k - 1 - t];
@@ -239,22 +242,25 @@ static void print_text(const struct steps *steps)
     char label[32];
 
     for (int64_t c = 0; c < steps->channels; c++)
-        width = width_of(steps->w.value + c * MOST_NUMBERS, conv->kernel[0], width_of(steps->x.value + c * MOST_NUMBERS, n, width));
+        width =
+            width_of(steps->w.value + c * MOST_NUMBERS, conv->kernel[0], width_of(steps->x.value + c * MOST_NUMBERS, n, width));
     printf("conv_transpose1d: input " D " x " D ", kernel " D ", stride " D ", padding " D ", output_padding " D ", dilation " D
-           " -> (" D " - 1) " D " - 2*" D " + " D " + " D " = " D " numbers\n", steps->channels, n, conv->kernel[0], s, p, op,
-           conv->dilation[0], n, s, p, steps->e, op, steps->length);
+           " -> (" D " - 1) " D " - 2*" D " + " D " + " D " = " D " numbers\n",
+           steps->channels, n, conv->kernel[0], s, p, op, conv->dilation[0], n, s, p, steps->e, op, steps->length);
     for (int64_t c = 0; c < steps->channels; c++)
         print_row(named(label, sizeof label, "x", c, steps->channels), steps->x.value + c * MOST_NUMBERS, n, 0, width);
     for (int64_t c = 0; c < steps->channels; c++)
-        print_row(named(label, sizeof label, "w", c, steps->channels), steps->w.value + c * MOST_NUMBERS, conv->kernel[0], 0, width);
+        print_row(named(label, sizeof label, "w", c, steps->channels), steps->w.value + c * MOST_NUMBERS, conv->kernel[0], 0,
+                  width);
 
-    printf("\n1. Spread: stride - 1 = " D " zero%s between neighbours, i' = (" D " - 1) " D " + 1 = " D "\n", s - 1, s == 2 ? "" : "s", n, s,
-           steps->spread_length);
+    printf("\n1. Spread: stride - 1 = " D " zero%s between neighbours, i' = (" D " - 1) " D " + 1 = " D "\n", s - 1,
+           s == 2 ? "" : "s", n, s, steps->spread_length);
     for (int64_t c = 0; c < steps->channels; c++)
         print_row(named(label, sizeof label, "spread", c, steps->channels), steps->spread + c * steps->spread_length,
                   steps->spread_length, 0, width);
 
-    printf("\n2. Slide over every overlap: " D " + " D " = " D " numbers. Each input number adds itself times the kernel (scatter: no flip):\n",
+    printf("\n2. Slide over every overlap: " D " + " D " = " D
+           " numbers. Each input number adds itself times the kernel (scatter: no flip):\n",
            steps->spread_length, steps->e - 1, steps->wide_length);
     for (int64_t c = 0; c < steps->channels; c++)
         for (int64_t j = 0; j < n; j++) {

@@ -10,7 +10,7 @@ enum { DONE = 0, FAILED = 1, MISUSED = 2 }; /* exit codes */
 /* ---- verbs: main.c lists them ---- */
 
 typedef int verb_run(int argc, char **argv); /* returns the exit code; argv[0] is the verb */
-verb_run geometry_run, steps_run, matrix_run;
+verb_run geometry_run, steps_run, matrix_run, check_run;
 
 /* ---- options.c ---- */
 
@@ -30,7 +30,7 @@ struct setting {
     int64_t low, high;
 };
 
-/* Reads options (and one operand, where the verb has one). −1: go on; else the exit code: help was printed, or usage was wrong. */
+/* Reads options (and one operand, where the verb has one). −1: go on; else the exit code: help was printed, or usage is wrong. */
 int read_settings(int argc, char **argv, const struct setting *settings, int count, const char **operand, const char *help);
 
 /* The name nearest to `word` by edits; names end with NULL. */

@@ -124,6 +124,7 @@ typedef struct ct_gradcheck_report {
     int64_t comparisons, right, wrong, kinks, undecidable, evaluations;
     unsigned unused;              /* 1 << j: f does not depend on in[j] here */
     double digits;                /* that the worst comparison called right agrees to, of the largest derivative; 17: all equal to the bit */
+    double digits_float32;        /* the same of float32's values and gradients against float64's; 17 where none was compared */
     ct_finding worst;
     char message[400];            /* one sentence, always */
 } ct_gradcheck_report;

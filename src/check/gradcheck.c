@@ -477,7 +477,7 @@ ct_verdict ct_gradcheck(const ct_function *f, ct_tensor *const in[], const ct_gr
     ct_gradcheck_report own;
     struct ct_checking c = { .options = options != NULL ? options : &defaults, .report = report != NULL ? report : &own };
     const int order = c.options->order > 0 ? c.options->order : 1;
-    *c.report = (ct_gradcheck_report){ .order = order, .seed = c.options->seed, .digits = 17 };
+    *c.report = (ct_gradcheck_report){ .order = order, .seed = c.options->seed, .digits = 17, .digits_float32 = 17 };
     c.random = (ct_random){ .seed = c.options->seed };
     ct_tape *store = ct_tape_new();
 

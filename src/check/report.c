@@ -56,11 +56,12 @@ char *ct_gradcheck_json(const ct_gradcheck_report *r, char *text, size_t size)
                               ct_verdict_name(w->verdict), "input", w->name, "index", index, "output",
                               w->output < 0 ? json_null() : json_integer(w->output), "analytic", number(w->analytic), "numeric",
                               number(w->numeric), "error_bar", number(w->error_bar), "step", number(w->step));
-    json_t *whole = json_pack("{s:s, s:s, s:s, s:i, s:s#, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o}", "verdict", ct_verdict_name(r->verdict),
+    json_t *whole = json_pack("{s:s, s:s, s:s, s:i, s:s#, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o}", "verdict", ct_verdict_name(r->verdict),
                               "status", ct_status_string(r->status), "message", r->message, "order", r->order, "seed", "", 0, "comparisons",
                               (json_int_t)r->comparisons, "right", (json_int_t)r->right, "wrong", (json_int_t)r->wrong, "kinks",
                               (json_int_t)r->kinks, "undecidable", (json_int_t)r->undecidable, "evaluations", (json_int_t)r->evaluations,
-                              "unused", (int)r->unused, "digits", number(r->digits), "worst", worst);
+                              "unused", (int)r->unused, "digits", number(r->digits), "digits_float32",
+                              number(r->digits_float32), "worst", worst);
     if (whole != NULL && r->seed <= INT64_MAX)
         json_object_set_new(whole, "seed", json_integer((json_int_t)r->seed));
     else if (whole != NULL)

@@ -47,6 +47,9 @@ static bool shadow_run(struct ct_checking *c, ct_dtype dtype, int rows, struct s
 static void compare(struct ct_checking *c, struct shadow *exact, ct_tensor *wide, const ct_tensor *narrow, int input, int64_t row)
 {
     const int64_t count = wide->count, taken = count <= SAMPLED ? count : SAMPLED, stride = taken > 0 ? count / taken : 1;
+    double largest = 0;
+    for (int64_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs(ct_check_get(wide, i)));
     for (int64_t n = 0; n < taken; n++) {
         const int64_t i = n * stride;
         const struct ct_direction d = { .input = input, .element = i };
@@ -64,7 +67,9 @@ static void compare(struct ct_checking *c, struct shadow *exact, ct_tensor *wide
         finding.verdict = off <= finding.error_bar ? CT_RIGHT : CT_WRONG;
         if (!isfinite(finding.error_bar) || fabs(finding.numeric) + finding.error_bar >= (double)FLT_MAX)
             finding.verdict = CT_UNDECIDABLE;
-        ct_finding_note(c, finding, INFINITY); /* its digits are float32's: not counted */
+        if (finding.verdict == CT_RIGHT && off > 0)
+            c->report->digits_float32 = fmin(c->report->digits_float32, largest > 0 ? fmax(0, -log10(off / largest)) : 0);
+        ct_finding_note(c, finding, INFINITY); /* not counted among float64's digits */
     }
 }
 
