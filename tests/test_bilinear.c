@@ -167,6 +167,25 @@ Test(bilinear, drawn)
     ct_tape_free(tape);
 }
 
+/* Small groups, whose channels lie in lanes side by side. */
+static const struct geometry grouped[] = {
+    { { 4, { 2, 37, 15, 14 } }, { 4, { 37, 1, 3, 3 } }, { .padding = { 1, 1 }, .groups = 37 } },
+    { { 4, { 2, 16, 15, 14 } }, { 4, { 32, 1, 5, 3 } }, { .stride = { 2, 2 }, .padding = { 2, 0 }, .groups = 16 } },
+    { { 4, { 3, 24, 9, 12 } }, { 4, { 24, 4, 3, 3 } }, { .stride = { 1, 2 }, .padding = { 1, 1 }, .groups = 6 } },
+    { { 4, { 3, 12, 9, 130 } }, { 4, { 24, 2, 3, 2 } }, { .stride = { 3, 2 }, .dilation = { 2, 3 }, .groups = 6 } },
+    { { 3, { 2, 20, 300 } }, { 3, { 20, 1, 7 } }, { .padding = { 3 }, .groups = 20 } },
+    { { 5, { 2, 18, 5, 6, 7 } }, { 5, { 9, 2, 3, 2, 3 } }, { .stride = { 2, 1, 2 }, .padding = { 1, 1, 1 }, .groups = 9 } },
+};
+
+Test(bilinear, small_groups)
+{
+    ct_tape *tape = ct_tape_new();
+
+    for (size_t i = 0; i < sizeof grouped / sizeof grouped[0]; i++)
+        expect_exact(tape, &grouped[i], CT_ALGORITHM_DIRECT);
+    ct_tape_free(tape);
+}
+
 /* Any rank, dilation and groups. */
 static void draw_any(struct geometry *g)
 {
@@ -201,6 +220,7 @@ Test(bilinear, threads_change_no_bit)
         { { 4, { 9, 24, 32, 32 } }, { 4, { 40, 24, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } }, /* keeps weights */
         { { 4, { 4, 70, 8, 8 } }, { 4, { 200, 70, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },  /* keeps data */
         { { 4, { 1, 40, 28, 30 } }, { 4, { 35, 40, 3, 3 } }, { .padding = { 1, 1 } } },
+        { { 4, { 5, 24, 19, 20 } }, { 4, { 24, 1, 3, 3 } }, { .padding = { 1, 1 }, .groups = 24 } },
     };
     static const int threads[] = { 1, 2, 3, 4, 8 };
     ct_tape *tape = ct_tape_new();
@@ -208,19 +228,20 @@ Test(bilinear, threads_change_no_bit)
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         ct_tensor *x = normal(shapes[i].x, 1), *w = normal(shapes[i].w, 2), *y = normal(y_shape(tape, &shapes[i]), 3);
         ct_conv_options options = shapes[i].options;
-        for (options.algorithm = CT_ALGORITHM_DIRECT; options.algorithm <= CT_ALGORITHM_BILINEAR; options.algorithm++)
-        EACH_ISA(vectors) {
-            struct maps one = { 0 };
-            for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++) {
-                ct_set_num_threads(threads[t]);
-                struct maps maps = three(tape, x, w, y, options);
-                one = t ? one : maps;
-                for (int j = 0; j < 3; j++)
-                    cr_expect(!memcmp(ct_tensor_data(one.of[j]), ct_tensor_data(maps.of[j]),
-                                      (size_t)ct_tensor_count(one.of[j]) * sizeof(float)),
-                              "%s, map %d, case %d: %d threads differ", vectors->name, j, (int)i, threads[t]);
+        for (options.algorithm = CT_ALGORITHM_COLUMNS; options.algorithm <= CT_ALGORITHM_BILINEAR; options.algorithm++)
+            EACH_ISA(vectors) {
+                struct maps one = { 0 };
+                for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++) {
+                    ct_set_num_threads(threads[t]);
+                    struct maps maps = three(tape, x, w, y, options);
+                    one = t ? one : maps;
+                    for (int j = 0; j < 3; j++)
+                        cr_expect(!memcmp(ct_tensor_data(one.of[j]), ct_tensor_data(maps.of[j]),
+                                          (size_t)ct_tensor_count(one.of[j]) * sizeof(float)),
+                                  "%s, algorithm %d, map %d, case %d: %d threads differ", vectors->name, (int)options.algorithm, j,
+                                  (int)i, threads[t]);
+                }
             }
-        }
         ct_vectors_use(NULL);
         ct_tape_reset(tape);
         ct_tensor_release(x), ct_tensor_release(w), ct_tensor_release(y);

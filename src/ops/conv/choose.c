@@ -42,16 +42,32 @@ static double bilinear(const ct_conv_form *f, ct_dtype dtype)
 }
 
 /* The products, of whole panels of lanes and in runs, and moving data and weights. */
-static double direct(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
+static double panels(const ct_conv_form *f, ct_conv_map map)
 {
-    if (!ct_conv_direct_fits(f, dtype))
-        return INFINITY;
     double lanes = (double)(map == CT_MAP_TRANSPOSE ? f->x_channels : f->y_channels) / (double)f->groups;
     double x = (double)f->batch * (double)f->x_channels * volume(f->x), y = (double)f->batch * (double)f->y_channels * volume(f->y);
     double run = (double)((map == CT_MAP_TRANSPOSE ? f->y_channels : f->x_channels) / f->groups) *
                  (f->dilation[2] == 1 ? (double)f->k[2] : 1);
     double w = (double)f->y_channels * (double)(f->x_channels / f->groups) * volume(f->k);
-    return 4000 + ct_conv_work(f) * ceil(lanes / 32) * 32 / lanes * (1 + 4 / run) / (products_per_ns * 0.85) + 0.25 * (x + y + w);
+    return ct_conv_work(f) * ceil(lanes / 32) * 32 / lanes * (1 + 4 / run) / (products_per_ns * 0.85) + 0.25 * (x + y + w);
+}
+
+/* The same lane by lane, over all groups' channels at once; each channel of a group is gathered for all of the others. */
+static double lanes(const ct_conv_form *f, ct_conv_map map)
+{
+    double channels = (double)(map == CT_MAP_TRANSPOSE ? f->x_channels : f->y_channels), whole = ceil(channels / 16) * 16;
+    double terms = (double)((map == CT_MAP_TRANSPOSE ? f->y_channels : f->x_channels) / f->groups);
+    double pixels = (double)f->batch * (volume(f->x) + volume(f->y));
+    return ct_conv_work(f) * whole / channels * 0.012 + 0.12 * terms * whole * pixels;
+}
+
+bool ct_conv_lanes_cheaper(const ct_conv_form *f, ct_conv_map map) { return f->groups > 1 && lanes(f, map) < panels(f, map); }
+
+static double direct(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
+{
+    if (!ct_conv_direct_fits(f, dtype))
+        return INFINITY;
+    return 4000 + (ct_conv_lanes_cheaper(f, map) ? lanes(f, map) : panels(f, map));
 }
 
 static ct_algorithm from_environment(void)

@@ -40,6 +40,8 @@ ct_conv_run ct_conv_run_bilinear;  /* bilinear.c: in float32; columns where the 
 
 ct_conv_run ct_conv_run_direct;    /* direct.c: in float32; columns where a kernel is wider than it knows */
 bool ct_conv_direct_fits(const ct_conv_form *form, ct_dtype dtype);
+ct_conv_run ct_conv_run_lanes;     /* lanes.c: what direct does with small groups */
+bool ct_conv_lanes_cheaper(const ct_conv_form *form, ct_conv_map map);
 
 /* The instruction set's functions; NULL after ct_fail when CT_ISA names none. */
 const struct ct_vectors *ct_conv_vectors(ct_tape *tape);

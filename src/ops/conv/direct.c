@@ -9,25 +9,15 @@
 #include <string.h>
 
 #include "conv.h"
+#include "strip.h"
 #include "window.h"
 
-enum { PIECES = 16, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, MOST_COLUMNS = 128, MOST_TAPS = 64 /* of an axis */, MOST_PARTS = 64 /* of a run */ };
+enum { PIECES = 16, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, MOST_PARTS = 64 /* of a run */ };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
-
-/* Strips of the positions that a map's rows are: outputs, or inputs by phase. */
-struct cut {
-    int64_t extent[3];            /* positions */
-    int64_t stride[3], reach[3];  /* of the stage: pixels a position; pixels more than the positions need */
-    int64_t planes;               /* of the stage, of channels numbers a pixel */
-    int64_t channels;
-    int64_t high, wide;           /* of a strip */
-    int64_t down, across, strips; /* strips of an image */
-    int64_t pitch, plane, floats; /* of the stage */
-};
 
 struct job {
     const ct_vectors *v;
@@ -40,58 +30,19 @@ struct job {
     int64_t lanes_of, panels;     /* channels of a group that are lanes, and their panels */
     int64_t group_floats;         /* of packed weights */
     int64_t run, runs;            /* of a product over all taps */
-    struct cut cut;
+    ct_cut cut;
     int64_t block, blocks;        /* panels of a piece */
     int64_t parts, sum_floats;    /* conv_weight: partial sums */
 };
 
 static float *lane_scratch(const struct job *job, int lane) { return job->scratch + lane * job->scratch_floats; }
 
-/* ---- cutting ---- */
-
-static int64_t rows_of(const struct cut *c) { return (c->high - 1) * c->stride[1] + c->reach[1] + 1; }
-static int64_t columns_of(const struct cut *c) { return (c->wide - 1) * c->stride[2] + c->reach[2] + 1; }
-
-static void measure(struct cut *c, int lanes)
-{
-    c->pitch = columns_of(c) * c->channels + lanes;
-    c->plane = rows_of(c) * c->pitch;
-    c->floats = c->planes * c->plane;
-}
-
-static void cut_strips(struct cut *c, int lanes)
-{
-    c->across = ceil_divide(c->extent[2], MOST_COLUMNS);
-    c->wide = ceil_divide(c->extent[2], c->across);
-    c->high = most(1, least(c->extent[1], MOST_ROWS / c->wide));
-    for (measure(c, lanes); c->high > 1 && c->floats > STAGE; measure(c, lanes))
-        c->high--;
-    c->down = ceil_divide(c->extent[1], c->high);
-    c->high = ceil_divide(c->extent[1], c->down);
-    measure(c, lanes);
-    c->strips = c->down * c->across;
-}
-
-/* One strip of one image's plane. */
-struct strip {
-    int64_t image, depth, row, column, high, wide;
-};
-
-static struct strip strip_at(const struct cut *c, int64_t number)
-{
-    int64_t column = number % c->across, row = number / c->across % c->down, rest = number / c->strips;
-    struct strip s = { rest / c->extent[0], rest % c->extent[0], row * c->high, column * c->wide, 0, 0 };
-    s.high = least(c->high, c->extent[1] - s.row);
-    s.wide = least(c->wide, c->extent[2] - s.column);
-    return s;
-}
-
 /* One plane of a group's channels, from (row, column) on, channels last. The last vector goes first: what it writes behind a pixel's
  * channels is then overwritten by the next pixel's. */
 static void stage_plane(const struct job *job, const float *data, int64_t all, int64_t first, const int64_t extent[3], int64_t depth,
                         ct_window w)
 {
-    const struct cut *c = &job->cut;
+    const ct_cut *c = &job->cut;
     const float *end = data + job->f->batch * all * volume(extent);
     int64_t lanes = job->v->lanes, vectors = ceil_divide(c->channels, lanes);
     bool there = depth >= 0 && depth < extent[0];
@@ -111,38 +62,6 @@ static void stage_plane(const struct job *job, const float *data, int64_t all, i
 
 /* ---- packed weights: [group][panel of lanes][product][lane], and for conv_transpose phase by phase ---- */
 
-/* Taps of an axis that a phase of x sees, in falling order; each looks `back` positions back in y. */
-static int64_t taps_of(const ct_conv_form *f, int axis, int64_t phase, int64_t taps[], int64_t back[])
-{
-    int64_t count = 0;
-
-    for (int64_t k = f->k[axis] - 1; k >= 0; k--)
-        if (k * f->dilation[axis] % f->stride[axis] == phase) {
-            taps[count] = k;
-            back[count++] = k * f->dilation[axis] / f->stride[axis];
-        }
-    return count;
-}
-
-/* The first product of a phase, counted over the phases before it. */
-static int64_t products_before(const struct job *job, const int64_t phase[3])
-{
-    const ct_conv_form *f = job->f;
-    int64_t taps[MOST_TAPS], back[MOST_TAPS], before = 0;
-    int64_t n[3];
-
-    for (int a = 0; a < 3; a++)
-        n[a] = taps_of(f, a, phase[a], taps, back);
-    /* Of whole phases along an axis, all taps of the later axes. */
-    for (int64_t p = 0; p < phase[0]; p++)
-        before += taps_of(f, 0, p, taps, back) * f->k[1] * f->k[2];
-    for (int64_t p = 0; p < phase[1]; p++)
-        before += n[0] * taps_of(f, 1, p, taps, back) * f->k[2];
-    for (int64_t p = 0; p < phase[2]; p++)
-        before += n[0] * n[1] * taps_of(f, 2, p, taps, back);
-    return before * job->outs;
-}
-
 static void pack_for_y(const struct job *job, int64_t group, int64_t vector, const float *w, float *scratch)
 {
     const ct_vectors *v = job->v;
@@ -160,7 +79,7 @@ static void pack_for_x(const struct job *job, int64_t group, int64_t vector, con
 {
     const ct_conv_form *f = job->f;
     const ct_vectors *v = job->v;
-    int64_t lanes = v->lanes, c = vector * lanes, valid = least(lanes, job->in - c), taps[3][MOST_TAPS], back[MOST_TAPS], n[3];
+    int64_t lanes = v->lanes, c = vector * lanes, valid = least(lanes, job->in - c), taps[3][CT_MOST_TAPS], back[CT_MOST_TAPS], n[3];
     const float *end = w + f->y_channels * job->in * job->taps;
 
     for (int64_t o = 0; o < job->outs; o++)
@@ -170,8 +89,8 @@ static void pack_for_x(const struct job *job, int64_t group, int64_t vector, con
         for (p[1] = 0; p[1] < f->stride[1]; p[1]++)
             for (p[2] = 0; p[2] < f->stride[2]; p[2]++) {
                 for (int a = 0; a < 3; a++)
-                    n[a] = taps_of(f, a, p[a], taps[a], back);
-                float *to = job->packed + group * job->group_floats + products_before(job, p) * job->panels * v->panel +
+                    n[a] = ct_taps_of(f, a, p[a], taps[a], back);
+                float *to = job->packed + group * job->group_floats + ct_taps_before(f, p) * job->outs * job->panels * v->panel +
                             c / v->panel * n[0] * n[1] * n[2] * job->outs * v->panel + c % v->panel;
                 for (int64_t i = 0; i < n[0] * n[1] * n[2]; i++) {
                     int64_t tap = (taps[0][i / n[2] / n[1]] * f->k[1] + taps[1][i / n[2] % n[1]]) * f->k[2] + taps[2][i % n[2]];
@@ -215,7 +134,7 @@ static void unpack(void *context, int lane, int64_t piece)
 /* The offsets of runs in the stage: planes × rows × (columns, where they are not one run) × pieces of a run. */
 static int64_t find_runs(const struct job *job, const int64_t count[3], const int64_t *const place[3], int64_t run, int64_t *runs)
 {
-    const struct cut *c = &job->cut;
+    const ct_cut *c = &job->cut;
     bool merged = job->f->dilation[2] == 1;
     int64_t pixel = (merged ? count[2] : 1) * c->channels, n = 0;
 
@@ -236,7 +155,7 @@ static int64_t run_length(int64_t pixel)
     return pixel;
 }
 
-static void product(const struct job *job, const struct strip *s, const int64_t count[3], const int64_t *const place[3],
+static void product(const struct job *job, const ct_strip *s, const int64_t count[3], const int64_t *const place[3],
                     const float *stage, const float *weights, float *c, int64_t c_group, int64_t c_row, int64_t *runs)
 {
     bool merged = job->f->dilation[2] == 1;
@@ -262,7 +181,7 @@ static void product(const struct job *job, const struct strip *s, const int64_t 
 }
 
 /* x's pixels under a strip of y, all taps' planes. */
-static void stage_x(const struct job *job, const float *x, int64_t group, const struct strip *s, float *stage)
+static void stage_x(const struct job *job, const float *x, int64_t group, const ct_strip *s, float *stage)
 {
     const ct_conv_form *f = job->f;
 
@@ -301,8 +220,8 @@ static void run_y(void *context, int lane, int64_t piece)
     const struct job *job = context;
     const ct_conv_form *f = job->f;
     int64_t block = piece % job->blocks, group = piece / job->blocks % f->groups;
-    struct strip s = strip_at(&job->cut, piece / job->blocks / f->groups);
-    int64_t *runs = (int64_t *)lane_scratch(job, lane), place[3][MOST_TAPS];
+    ct_strip s = ct_strip_at(&job->cut, piece / job->blocks / f->groups);
+    int64_t *runs = (int64_t *)lane_scratch(job, lane), place[3][CT_MOST_TAPS];
     float *stage = (float *)(runs + (job->runs + 7) / 8 * 8), *c = stage + (job->cut.floats + 31) / 16 * 16;
 
     for (int a = 0; a < 3; a++)
@@ -326,13 +245,13 @@ static void run_x(void *context, int lane, int64_t piece)
     const ct_conv_form *f = job->f;
     const int64_t panel = job->v->panel, *stride = f->stride;
     int64_t block = piece % job->blocks, group = piece / job->blocks % f->groups;
-    struct strip s = strip_at(&job->cut, piece / job->blocks / f->groups);
-    int64_t *runs = (int64_t *)lane_scratch(job, lane), taps[MOST_TAPS], back[3][MOST_TAPS], place[3][MOST_TAPS], n[3];
+    ct_strip s = ct_strip_at(&job->cut, piece / job->blocks / f->groups);
+    int64_t *runs = (int64_t *)lane_scratch(job, lane), taps[CT_MOST_TAPS], back[3][CT_MOST_TAPS], place[3][CT_MOST_TAPS], n[3];
     float *stage = (float *)(runs + (job->runs + 7) / 8 * 8), *c = stage + (job->cut.floats + 31) / 16 * 16;
     int64_t depth = s.depth + f->padding[0], phase[3] = { depth % stride[0] };
     int64_t row = s.row + f->padding[1] / stride[1], column = s.column + f->padding[2] / stride[2];
 
-    n[0] = taps_of(f, 0, phase[0], taps, back[0]);
+    n[0] = ct_taps_of(f, 0, phase[0], taps, back[0]);
     for (int64_t d = 0; d < n[0]; d++) {
         place[0][d] = d;
         stage_plane(job, job->a, f->y_channels, s.image * f->y_channels + group * job->outs, f->y, depth / stride[0] - back[0][d],
@@ -345,7 +264,7 @@ static void run_x(void *context, int lane, int64_t piece)
         for (phase[1] = 0; phase[1] < stride[1]; phase[1]++)
             for (phase[2] = 0; phase[2] < stride[2]; phase[2]++) {
                 for (int a = 1; a < 3; a++) {
-                    n[a] = taps_of(f, a, phase[a], taps, back[a]);
+                    n[a] = ct_taps_of(f, a, phase[a], taps, back[a]);
                     for (int64_t t = 0; t < n[a]; t++)
                         place[a][t] = job->cut.reach[a] - back[a][t];
                 }
@@ -353,7 +272,7 @@ static void run_x(void *context, int lane, int64_t piece)
                 int64_t products = n[0] * n[1] * n[2] * job->outs;
                 if (products > 0)
                     product(job, &s, n, (const int64_t *[]){ place[0], place[1], place[2] }, stage,
-                            job->packed + group * job->group_floats + products_before(job, phase) * job->panels * panel +
+                            job->packed + group * job->group_floats + ct_taps_before(f, phase) * job->outs * job->panels * panel +
                                 p * products * panel,
                             to, stride[1] * pitch, stride[2] * panel, runs);
                 for (int64_t h = 0; products == 0 && h < s.high; h++)
@@ -380,7 +299,7 @@ static void run_w(void *context, int lane, int64_t piece)
     const float *y_end = job->b + f->batch * f->y_channels * size;
 
     for (int64_t i = begin; i < end; i++) {
-        struct strip s = strip_at(&job->cut, i);
+        ct_strip s = ct_strip_at(&job->cut, i);
         int64_t plane = s.high * s.wide * v->panel;
 
         stage_x(job, job->a, group, &s, stage);
@@ -422,30 +341,21 @@ static void run_w(void *context, int lane, int64_t piece)
 
 bool ct_conv_direct_fits(const ct_conv_form *f, ct_dtype dtype)
 {
-    return dtype == CT_F32 && f->k[0] <= MOST_TAPS && f->k[1] <= MOST_TAPS && f->k[2] <= MOST_TAPS;
+    return dtype == CT_F32 && f->k[0] <= CT_MOST_TAPS && f->k[1] <= CT_MOST_TAPS && f->k[2] <= CT_MOST_TAPS;
 }
 
 static void plan(struct job *job)
 {
     const ct_conv_form *f = job->f;
     const ct_vectors *v = job->v;
-    struct cut *c = &job->cut;
+    ct_cut *c = &job->cut;
     bool to_x = job->map == CT_MAP_TRANSPOSE;
 
     job->in = f->x_channels / f->groups, job->outs = f->y_channels / f->groups, job->taps = volume(f->k);
     job->lanes_of = to_x ? job->in : job->outs;
     job->panels = ceil_divide(job->lanes_of, v->panel);
     job->group_floats = job->panels * v->panel * job->taps * (to_x ? job->outs : job->in);
-    c->channels = to_x ? job->outs : job->in;
-    c->planes = f->k[0];
-    for (int a = 0; a < 3; a++) {
-        c->stride[a] = to_x ? 1 : f->stride[a];
-        c->reach[a] = f->dilation[a] * (f->k[a] - 1) / (to_x ? f->stride[a] : 1);
-        c->extent[a] = !to_x ? f->y[a]
-                       : a   ? (f->x[a] + f->padding[a] - 1) / f->stride[a] - f->padding[a] / f->stride[a] + 1
-                             : f->x[a];
-    }
-    cut_strips(c, v->lanes);
+    *c = ct_cut_make(f, to_x, to_x ? job->outs : job->in, v->lanes, STAGE, MOST_ROWS);
     job->runs = job->taps * least(MOST_PARTS, c->channels * f->k[2]);
 }
 
@@ -455,6 +365,8 @@ bool ct_conv_run_direct(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, c
 
     if (!ct_conv_direct_fits(f, dtype))
         return ct_conv_run_columns(tape, f, map, dtype, a, b, out);
+    if (ct_conv_lanes_cheaper(f, map))
+        return ct_conv_run_lanes(tape, f, map, dtype, a, b, out);
     job.v = ct_conv_vectors(tape);
     if (!job.v)
         return false;

@@ -53,6 +53,14 @@ static void copy(const ct_vectors *v, const float *from, int64_t from_step, int6
             memcpy(to + i * to_step, from + i * from_step, (size_t)v->lanes * sizeof *to);
 }
 
+static void gather(const ct_vectors *v, const ct_window *w, const float *from, const float *end, int64_t count, float *to, int64_t step)
+{
+    if (w->places)
+        v->gather_at(from, end, w->places, (int)w->valid, count, to, step);
+    else
+        v->gather(from, end, w->apart, (int)w->valid, count, to, step);
+}
+
 void ct_window_load(const ct_vectors *v, const ct_window *w, const float *data, const float *end)
 {
     struct part in = inside(w);
@@ -60,7 +68,7 @@ void ct_window_load(const ct_vectors *v, const ct_window *w, const float *data, 
     bool whole = whole_rows(w, &in), packed = whole && w->pitch == width * w->step;
 
     if (whole)
-        v->gather(data + place(w, in.top, in.left), end, w->apart, (int)w->valid, (in.bottom - in.top) * width,
+        gather(v, w, data + place(w, in.top, in.left), end, (in.bottom - in.top) * width,
                   packed ? w->stage + in.top * w->pitch : w->dense, packed ? w->step : v->lanes);
     for (int64_t r = 0; r < w->rows; r++) {
         float *row = w->stage + r * w->pitch;
@@ -70,7 +78,7 @@ void ct_window_load(const ct_vectors *v, const ct_window *w, const float *data, 
         }
         zero(v, row, in.left, w->step);
         if (!whole)
-            v->gather(data + place(w, r, in.left), end, w->apart, (int)w->valid, width, row + in.left * w->step, w->step);
+            gather(v, w, data + place(w, r, in.left), end, width, row + in.left * w->step, w->step);
         else if (!packed)
             copy(v, w->dense + (r - in.top) * width * v->lanes, v->lanes, width, row + in.left * w->step, w->step);
         zero(v, row + in.right * w->step, w->columns - in.right, w->step);

@@ -11,6 +11,7 @@ typedef struct ct_window {
     const int64_t *extent;       /* of a plane */
     int64_t first;               /* of the first channel's plane, as an offset into the tensor */
     int64_t apart, valid;        /* floats between channels; how many there are, at most the lanes */
+    const int64_t *places;       /* to load from channels that are not evenly apart; or NULL */
     int64_t row, column, rows, columns;
     float *stage;                /* [row · pitch + column · step + lane] */
     int64_t pitch, step;

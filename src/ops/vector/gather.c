@@ -68,18 +68,24 @@ static vec load_until(const float *p, const float *end)
     return row;
 }
 
-void V(ct_gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to, int64_t step)
+/* Lanes are `apart`, or at their own places. */
+ALWAYS void gather(const float *from, const float *end, const int64_t *place, int64_t apart, int valid, int64_t count, float *to,
+                   int64_t step)
 {
+    int64_t farthest = (VL - 1) * apart;
+
+    for (int l = 0; place && l < valid; l++)
+        farthest = farthest > place[l] ? farthest : place[l];
     for (int64_t j = 0; j < count; j += VL, from += VL, to += VL * step) {
         vec row[VL];
-        if (valid == VL && end - from >= (VL - 1) * apart + VL) {
+        if (valid == VL && end - from >= farthest + VL) {
 #pragma GCC unroll 16
             for (int l = 0; l < VL; l++)
-                row[l] = *(const loose *)(from + l * apart);
+                row[l] = *(const loose *)(from + (place ? place[l] : l * apart));
         } else {
             for (int l = 0; l < VL; l++) {
-                const float *p = from + l * apart;
-                row[l] = l >= valid ? (vec){ 0 } : end - p >= VL ? (vec)*(const loose *)p : load_until(p, end);
+                const float *p = l < valid ? from + (place ? place[l] : l * apart) : end;
+                row[l] = end - p >= VL ? (vec)*(const loose *)p : load_until(p, end);
             }
         }
         transpose(row);
@@ -92,6 +98,16 @@ void V(ct_gather)(const float *from, const float *end, int64_t apart, int valid,
                 *(loose *)(to + l * step) = row[l];
         }
     }
+}
+
+void V(ct_gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to, int64_t step)
+{
+    gather(from, end, NULL, apart, valid, count, to, step);
+}
+
+void V(ct_gather_at)(const float *from, const float *end, const int64_t *place, int valid, int64_t count, float *to, int64_t step)
+{
+    gather(from, end, place, 0, valid, count, to, step);
 }
 
 /* The first `count` < VL of a row, in powers of two. */

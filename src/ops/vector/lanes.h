@@ -25,9 +25,13 @@ typedef float loose __attribute__((vector_size(VL * sizeof(float)), aligned(4), 
 #define ALWAYS static inline __attribute__((always_inline))
 
 CT_HIDDEN void V(ct_gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to, int64_t step);
+CT_HIDDEN void V(ct_gather_at)(const float *from, const float *end, const int64_t *place, int valid, int64_t count, float *to,
+                               int64_t step);
 CT_HIDDEN void V(ct_scatter)(const float *from, int64_t step, int64_t count, float *to, int64_t apart, int valid);
 CT_HIDDEN void V(ct_multiply)(const ct_product *product);
 CT_HIDDEN void V(ct_multiply_outer)(const ct_outer_product *product);
+CT_HIDDEN void V(ct_multiply_lanes)(const ct_lane_product *product);
+CT_HIDDEN void V(ct_multiply_lanes_outer)(const ct_lane_product *product);
 extern CT_HIDDEN ct_transform *const V(ct_transforms)[][CT_TRANSFORMS];
 
 #endif

@@ -1,9 +1,6 @@
 /* The table of one instruction set. */
 #include "lanes.h"
 
-#define TEXT_(name) #name
-#define TEXT(name) TEXT_(name)
-
 extern CT_HIDDEN const ct_vectors V(ct_vectors);
 
 const ct_vectors V(ct_vectors) = {
@@ -12,8 +9,11 @@ const ct_vectors V(ct_vectors) = {
     .panel = PANEL,
     .rows = MR,
     .gather = V(ct_gather),
+    .gather_at = V(ct_gather_at),
     .scatter = V(ct_scatter),
     .transforms = V(ct_transforms),
     .multiply = V(ct_multiply),
     .multiply_outer = V(ct_multiply_outer),
+    .multiply_lanes = V(ct_multiply_lanes),
+    .multiply_lanes_outer = V(ct_multiply_lanes_outer),
 };

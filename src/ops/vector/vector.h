@@ -51,6 +51,18 @@ typedef struct ct_outer_product {
     bool add;
 } ct_outer_product;
 
+/* Lane by lane: c[g, i] ← or += Σ_t a[g, i, t] b[t], where a[g, i, t] is the vector at a + g · a_group + i · a_row + a_tap[t], c[g, i] at
+ * c + g · c_group + i · c_row, and b[t] follows b[t − 1]. The other way round c is given, and b[t] ← or += Σ_{g, i} a[g, i, t] c[g, i]. */
+typedef struct ct_lane_product {
+    int64_t groups, rows, taps;
+    const float *a;
+    const int64_t *a_tap;
+    int64_t a_group, a_row;
+    float *b, *c;
+    int64_t c_group, c_row;
+    bool add;
+} ct_lane_product;
+
 typedef struct ct_vectors ct_vectors;
 struct ct_vectors {
     const char *name;   /* of the instruction set, as CT_ISA has it */
@@ -59,11 +71,15 @@ struct ct_vectors {
 
     /* to[j · step + lane] ← from[lane · apart + j] for j < count in order, 0 where lane ≥ valid. Nothing is read at or behind `end`. */
     void (*gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to, int64_t step);
-    /* The adjoint, for lane < valid: to[lane · apart + j] ← from[j · step + lane]. */
+    /* The same with lane l at from[place[l]]. */
+    void (*gather_at)(const float *from, const float *end, const int64_t *place, int valid, int64_t count, float *to, int64_t step);
+    /* gather's adjoint, for lane < valid: to[lane · apart + j] ← from[j · step + lane]. */
     void (*scatter)(const float *from, int64_t step, int64_t count, float *to, int64_t apart, int valid);
     ct_transform *const (*transforms)[CT_TRANSFORMS]; /* [algorithm][which] */
     void (*multiply)(const ct_product *product);
     void (*multiply_outer)(const ct_outer_product *product);
+    void (*multiply_lanes)(const ct_lane_product *product);
+    void (*multiply_lanes_outer)(const ct_lane_product *product);
 };
 
 /* The instruction sets of this build, best first, NULL at the end, and whether this machine can run one. */
