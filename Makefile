@@ -39,7 +39,7 @@ BENCHES := $(patsubst bench/%.c,$(BUILD)/bench-%,$(filter-out bench/measure.c,$(
 PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(BUILD)/dcgan $(BUILD)/cotangent
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo bench test report kills fuzz asan ubsan valgrind cov lint format install uninstall clean
+.PHONY: all help deps demo bench test report interop kills fuzz asan ubsan valgrind cov lint format install uninstall clean
 
 all: deps ## build the library and the programs
 	+@$(SUBMAKE) build
@@ -141,6 +141,11 @@ report: ## train for a moment, open the report in headless Chromium and photogra
 	@$(MAKE) --no-print-directory $(BUILD)/dcgan
 	$(RUN) $(BUILD)/dcgan train --characters ABC --size 16 --ngf 4 --ndf 4 --batch 8 --steps 400 --every 50 --out $(BUILD)/report --overwrite --quiet
 	@scripts/check-report $(BUILD)/report/report.html $(BUILD)/report/screenshot.png
+
+PYTHON ?= python3
+interop: deps ## our generators in PyTorch and ONNX Runtime: the same images; PYTHON=python3 with torch, onnx, onnxruntime
+	@$(MAKE) --no-print-directory $(BUILD)/dcgan
+	$(RUN) $(PYTHON) scripts/check-interop $(BUILD)
 
 kills: deps ## kill a training run 200 times, go on each time, and compare all bytes at the end
 	+@$(SUBMAKE) $(BUILD)/dcgan

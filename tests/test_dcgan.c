@@ -107,6 +107,47 @@ Test(dcgan, a_sample_does_not_depend_on_its_batch)
     ct_module_free(generator);
 }
 
+/* The state dict that golden/make_golden_generator.py saved: its images are PyTorch's, and what we save of it holds the same numbers under
+ * the same names, which is what load_state_dict asks for. */
+Test(dcgan, pytorchs_state_dict)
+{
+    struct dcgan_shape shape;
+    ct_error error = { CT_OK, "" };
+    char path[64], name[16], saved[] = "/tmp/cotangent-dcgan-XXXXXX";
+    FILE *weights = golden_open("generator.safetensors"), *file = golden_open("generator.txt");
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fileno(weights));
+    ct_module *generator = dcgan_load_generator(path, &shape, &error);
+    cr_assert_not_null(generator, "%s", error.message);
+    cr_expect(shape.size == 16 && shape.channels == 3 && shape.nz == 6 && shape.ngf == 4 && shape.kernel == 4);
+
+    ct_tape *tape = ct_tape_new();
+    cr_assert_eq(fscanf(file, "%15s", name), 1);
+    ct_tensor *exact = golden_tensor(file), *noise = ct_tensor_cast(exact, CT_F32);
+    cr_assert_eq(fscanf(file, "%15s", name), 1);
+    ct_tensor *expected = golden_tensor(file), *images = dcgan_sample(generator, &shape, tape, noise, &error);
+    cr_assert_not_null(images, "%s", error.message);
+    golden_close("dcgan", "images", 0, images, expected, 1e-5);
+
+    cr_assert(close(mkstemp(saved)) == 0);
+    cr_assert_eq(dcgan_save(generator, saved, &error), CT_OK, "%s", error.message);
+    ct_safetensors *theirs = ct_safetensors_read(path, &error), *ours = ct_safetensors_read(saved, &error);
+    unlink(saved);
+    cr_assert(theirs != NULL && ours != NULL, "%s", error.message);
+    cr_expect_eq(ct_safetensors_count(ours), ct_safetensors_count(theirs));
+    for (int i = 0; i < ct_safetensors_count(theirs); i++) {
+        ct_tensor *one = ct_safetensors_tensor(theirs, i), *other = ct_safetensors_find(ours, ct_safetensors_name(theirs, i));
+        cr_assert_not_null(other, "%s", ct_safetensors_name(theirs, i));
+        cr_assert(ct_shape_equal(ct_tensor_shape(one), ct_tensor_shape(other)), "%s", ct_safetensors_name(theirs, i));
+        for (int64_t j = 0; j < ct_tensor_count(one); j++)
+            cr_assert_eq(ct_tensor_at(one, j), ct_tensor_at(other, j));
+    }
+    ct_safetensors_free(theirs), ct_safetensors_free(ours);
+    ct_tensor_release(exact), ct_tensor_release(noise), ct_tensor_release(expected), ct_tensor_release(images);
+    ct_tape_free(tape);
+    ct_module_free(generator);
+    fclose(weights), fclose(file);
+}
+
 /* ---- ten steps, as tests/golden/make_golden_dcgan.py took them ---- */
 
 enum { STEPS = 10, BATCH = 4, NZ = 8 };

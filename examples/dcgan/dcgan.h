@@ -20,6 +20,9 @@ struct dcgan_shape {
 ct_module *dcgan_generator_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error);
 ct_module *dcgan_discriminator_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error);
 
+/* How the transposed convolution at a position of the generator goes. */
+ct_conv_options dcgan_generator_options(const struct dcgan_shape *shape, int layer, int64_t kernel[2]);
+
 /* The same without batch statistics and without the sigmoid: layer norm (group norm of one group), an unbounded answer. */
 ct_module *dcgan_critic_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error);
 
@@ -85,6 +88,11 @@ ct_status dcgan_save(const ct_module *module, const char *path, ct_error *error)
 
 /* A generator that dcgan_save or PyTorch's example wrote, or the one inside a checkpoint. Its sizes follow from its weights. */
 ct_module *dcgan_load_generator(const char *path, struct dcgan_shape *shape, ct_error *error);
+
+/* ---- export.c ---- */
+
+/* The generator in evaluation mode as an ONNX graph, noise to images, of any batch. */
+ct_status dcgan_export_onnx(const ct_module *generator, const struct dcgan_shape *shape, const char *path, ct_error *error);
 
 /* ---- checkpoint.c: all that a run needs to go on ---- */
 
@@ -204,7 +212,7 @@ struct train_options {
 
 ct_status train(const struct train_options *options, ct_error *error);
 
-extern const struct verb verb_train, verb_sample, verb_interpolate, verb_report, verb_data, verb_bench;
+extern const struct verb verb_train, verb_sample, verb_interpolate, verb_export, verb_report, verb_data, verb_bench;
 
 /* between ← the point at t (0 … 1) of the way along the sphere, lengths interpolated with it. */
 void slerp(int64_t count, const double *from, const double *to, double t, double *between);

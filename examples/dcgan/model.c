@@ -65,22 +65,30 @@ static ct_module *initialise(ct_module *module, ct_random *random)
     return module;
 }
 
+ct_conv_options dcgan_generator_options(const struct dcgan_shape *shape, int layer, int64_t kernel[2])
+{
+    const struct between later = between(shape);
+    memcpy(kernel, layer == 0 ? whole : later.kernel, sizeof whole);
+    return layer == 0 ? (ct_conv_options){ .stride = { 1, 1 } } : later.up;
+}
+
 ct_module *dcgan_generator_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error)
 {
     if (!shape_good(shape, error))
         return NULL;
-    const struct between later = between(shape);
     struct stack stack = { .count = 0 };
-    int64_t in = shape->nz;
+    int64_t in = shape->nz, kernel[2];
+    ct_conv_options options;
     for (int stage = stages(shape->size); stage > 0; stage--) {
         int64_t out = (int64_t)shape->ngf << (stage - 1);
-        push(&stack, ct_conv_transpose_new(shape->dtype, 2, in, out, stack.count == 0 ? whole : later.kernel, stack.count == 0 ? NULL : &later.up,
-                                           false, random, error));
+        options = dcgan_generator_options(shape, stack.count, kernel);
+        push(&stack, ct_conv_transpose_new(shape->dtype, 2, in, out, kernel, &options, false, random, error));
         push(&stack, ct_batch_norm_new(shape->dtype, out, error));
         push(&stack, ct_relu_new(error));
         in = out;
     }
-    push(&stack, ct_conv_transpose_new(shape->dtype, 2, in, shape->channels, later.kernel, &later.up, false, random, error));
+    options = dcgan_generator_options(shape, stack.count, kernel);
+    push(&stack, ct_conv_transpose_new(shape->dtype, 2, in, shape->channels, kernel, &options, false, random, error));
     push(&stack, ct_tanh_new(error));
     return initialise(ct_sequential_new(stack.count, stack.layer, error), random);
 }
