@@ -1,6 +1,7 @@
 /* The ops, but for convolutions (conv.h). PyTorch's names, argument order and defaults.
  *
- * All take the tape first and return a new tensor of the operands' dtype that belongs to the tape, or NULL (tape.h).
+ * All take the tape first and return a tensor of the operands' dtype that belongs to the tape, or NULL (tape.h). An op with nothing to
+ * do may return its operand: ct_dropout in evaluation, ct_expand and ct_sum_to to x's own shape, a sum over no axes with keepdim.
  * Operands of one op have one dtype. Formulas are elementwise unless axes are named; negative axes count from the end.
  */
 #ifndef COTANGENT_OPS_H
@@ -38,7 +39,7 @@ CT_API ct_tensor *ct_log(ct_tape *tape, ct_tensor *x);                         /
 CT_API ct_tensor *ct_abs(ct_tape *tape, ct_tensor *x);                         /* derivative 0 at 0 */
 CT_API ct_tensor *ct_sign(ct_tape *tape, ct_tensor *x);                        /* −1, 0, 1; derivative 0 */
 CT_API ct_tensor *ct_erf(ct_tape *tape, ct_tensor *x);
-CT_API ct_tensor *ct_clamp(ct_tape *tape, ct_tensor *x, double low, double high); /* derivative 1 where low ≤ x ≤ high */
+CT_API ct_tensor *ct_clamp(ct_tape *tape, ct_tensor *x, double low, double high); /* low ≤ high; derivative 1 where low ≤ x ≤ high */
 
 CT_API ct_tensor *ct_relu(ct_tape *tape, ct_tensor *x);                        /* max(x, 0); derivative 0 at 0 */
 CT_API ct_tensor *ct_leaky_relu(ct_tape *tape, ct_tensor *x, double negative_slope); /* PyTorch's default 0.01 */
@@ -53,7 +54,7 @@ CT_API ct_tensor *ct_log_softmax(ct_tape *tape, ct_tensor *x, int axis);
 /* x · mask / (1 − p) with P(mask = 0) = p, drawn from `random`, when training; x itself when not. */
 CT_API ct_tensor *ct_dropout(ct_tape *tape, ct_tensor *x, double p, bool training, ct_random *random);
 
-/* The same values without history: derivatives do not pass. */
+/* The same values, in the same storage, without history: derivatives do not pass. */
 CT_API ct_tensor *ct_detach(ct_tape *tape, ct_tensor *x);
 
 /* ---- reductions --------------------------------------------------------------------- */
@@ -64,7 +65,7 @@ CT_API ct_tensor *ct_sum_axes(ct_tape *tape, ct_tensor *x, ct_axes axes, bool ke
 CT_API ct_tensor *ct_mean_axes(ct_tape *tape, ct_tensor *x, ct_axes axes, bool keepdim);
 /* Σ (x − mean)² / (n − correction); correction 1 is PyTorch's default, 0 the biased variance. */
 CT_API ct_tensor *ct_var_axes(ct_tape *tape, ct_tensor *x, ct_axes axes, int correction, bool keepdim);
-/* As torch.amax and amin: ties share the gradient evenly. NaN propagates. */
+/* As torch.amax and amin: ties share the gradient evenly. NaN propagates. An empty axis is CT_BAD_SHAPE. */
 CT_API ct_tensor *ct_max_axes(ct_tape *tape, ct_tensor *x, ct_axes axes, bool keepdim);
 CT_API ct_tensor *ct_min_axes(ct_tape *tape, ct_tensor *x, ct_axes axes, bool keepdim);
 CT_API ct_tensor *ct_max(ct_tape *tape, ct_tensor *x);
@@ -98,7 +99,8 @@ CT_API ct_tensor *ct_pad_adjoint(ct_tape *tape, ct_tensor *x, ct_shape shape, in
                                  ct_padding_mode mode);
 
 /* y[a, j, b] = x[a, index[a, j, b], b] along one axis, and its adjoint, which adds into zeros of `size` along that axis. `index`
- * has the output's (the adjoint: x's) shape and holds whole numbers 0 … size − 1 in either dtype. torch.gather, scatter_add. */
+ * has the output's (the adjoint: x's) shape and holds whole numbers 0 … size − 1 in either dtype; x in float32 has size ≤ 2^24, for
+ * indices travel in x's dtype. torch.gather, scatter_add. */
 CT_API ct_tensor *ct_gather(ct_tape *tape, ct_tensor *x, int axis, ct_tensor *index);
 CT_API ct_tensor *ct_gather_adjoint(ct_tape *tape, ct_tensor *x, int axis, ct_tensor *index, int64_t size);
 

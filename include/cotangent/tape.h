@@ -16,7 +16,8 @@ typedef struct ct_tape ct_tape;
 CT_API ct_tape *ct_tape_new(void);
 CT_API void ct_tape_free(ct_tape *tape);
 
-/* Forgets the record, the results and the status; keeps the memory for the next step. */
+/* Forgets the record, the results and the status; keeps the memory for the next step. A result that was retained is a constant
+ * afterwards. Does not end a no_grad that has begun. */
 CT_API void ct_tape_reset(ct_tape *tape);
 
 /* The first failure since the last reset, and its sentence ("" when CT_OK). */
@@ -36,7 +37,7 @@ CT_API size_t ct_tape_bytes(const ct_tape *tape);
 /* Says that the caller will not look at `result` again: its memory is reused as soon as no recorded op needs it. */
 CT_API void ct_tape_drop(ct_tape *tape, ct_tensor *result);
 
-/* Between these two ops compute and record nothing (torch.no_grad). They nest. */
+/* Between these two ops compute and record nothing (torch.no_grad). They nest. CT_CREATE_GRAPH records even so. */
 CT_API void ct_no_grad_begin(ct_tape *tape);
 CT_API void ct_no_grad_end(ct_tape *tape);
 
@@ -47,14 +48,16 @@ CT_API void ct_tape_detect_anomaly(ct_tape *tape, bool on);
 
 /* ---- gradients ---------------------------------------------------------------------- */
 
-/* Marks a leaf as a variable (or not). Set it before the ops that use the leaf. */
+/* Marks a leaf as a variable (or not): a tensor of your own, or a result that nothing recorded. CT_BAD_ARGUMENT for any other result
+ * (ct_detach it first). Set it before the ops that use the leaf. */
 CT_API ct_status ct_requires_grad(ct_tensor *tensor, bool required);
 CT_API bool ct_tensor_requires_grad(const ct_tensor *tensor);
 
-/* The gradient that ct_backward accumulated into a leaf, or NULL. It belongs to the leaf. */
+/* The gradient that ct_backward accumulated into a leaf, or NULL. It belongs to the leaf, and shares its storage with nothing: it may be
+ * changed in place. */
 CT_API ct_tensor *ct_gradient(const ct_tensor *tensor);
 CT_API void ct_zero_gradient(ct_tensor *tensor); /* back to NULL, as zero_grad(set_to_none=True) */
-CT_API ct_status ct_set_gradient(ct_tensor *tensor, ct_tensor *gradient);
+CT_API ct_status ct_set_gradient(ct_tensor *tensor, ct_tensor *gradient); /* of the leaf's dtype and shape, retained; NULL: none */
 
 enum {
     CT_RETAIN_GRAPH = 1, /* the record can be walked again */
@@ -62,8 +65,10 @@ enum {
     CT_ALLOW_UNUSED = 4  /* an input the outputs do not depend on gets NULL, not an error */
 };
 
-/* Adds d(output)/d(leaf) to the gradient of every leaf that requires one. The output has one element. Backward
- * twice through a graph that was not retained, and a saved tensor changed since, are errors (CT_BAD_STATE). */
+/* Adds d(output)/d(leaf) to the gradient of every leaf that requires one. The output has one element. What the record saved on the way
+ * is freed; results can still be read. Backward twice through a graph that was not retained, a saved tensor changed
+ * since, and a result of another tape are errors (CT_BAD_STATE); an op without a rule is CT_NO_DERIVATIVE. After a failure some
+ * leaves may have their gradients already. */
 CT_API ct_status ct_backward(ct_tape *tape, ct_tensor *output);
 
 /* The same for several outputs of any shape with their cotangents (NULL: ones, for outputs of one element) and flags. */
@@ -71,13 +76,13 @@ CT_API ct_status ct_backward_from(ct_tape *tape, int outputs, ct_tensor *const o
                                   unsigned flags);
 
 /* Vector–Jacobian products: gradient[j] ← Σ_i cotangent[i] · ∂output[i]/∂input[j]. Inputs are leaves or results that require a
- * gradient; nothing is accumulated. The results are the tape's. cotangent may be NULL as above.
- * An input that no output depends on is CT_BAD_ARGUMENT unless CT_ALLOW_UNUSED. */
+ * gradient; nothing is accumulated. The results are the tape's. cotangent may be NULL as above. Of the record only what lies between
+ * inputs and outputs is looked at, and freed. An input that no output depends on is CT_BAD_ARGUMENT unless CT_ALLOW_UNUSED. */
 CT_API ct_status ct_grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[], int inputs,
                          ct_tensor *const input[], ct_tensor *gradient[], unsigned flags);
 
-/* Jacobian–vector products over the same record: tangent_out[i] ← Σ_j ∂output[i]/∂input[j] · tangent[j].
- * Zero where nothing depends. Flags: CT_CREATE_GRAPH; the record is never freed. */
+/* Jacobian–vector products over the same record: tangent_out[i] ← Σ_j ∂output[i]/∂input[j] · tangent[j], the tape's; errors as above.
+ * tangent may be NULL: ones, for inputs of one element. Zero where nothing depends. Flags: CT_CREATE_GRAPH; the record is never freed. */
 CT_API ct_status ct_push(ct_tape *tape, int inputs, ct_tensor *const input[], ct_tensor *const tangent[], int outputs,
                          ct_tensor *const output[], ct_tensor *tangent_out[], unsigned flags);
 

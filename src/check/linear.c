@@ -21,13 +21,15 @@ static ct_tensor *apply(ct_tape *tape, const char *who, const ct_function *f, ct
 
 static bool all_zero(ct_tape *tape, const char *who, const ct_tensor *y)
 {
-    for (int64_t i = 0; y != NULL && i < y->count; i++)
+    if (y == NULL)
+        return false;
+    for (int64_t i = 0; i < y->count; i++)
         if (ct_tensor_at(y, i) != 0) {
             ct_fail(tape, CT_BAD_ARGUMENT, "%s: not a linear function: f(0) has the value %.17g at position %lld", who,
                     ct_tensor_at(y, i), (long long)i);
             return false;
         }
-    return y != NULL;
+    return true;
 }
 
 /* Column j of a matrix of doubles or floats ← the elements of y. */

@@ -114,7 +114,7 @@ static void reorder(ct_tensor *to, const ct_tensor *from)
 {
     ct_shape shape = ct_tensor_shape(to);
     size_t size = ct_dtype_size(ct_tensor_dtype(to));
-    int64_t index[CT_MAX_RANK] = { 0 }, stride[CT_MAX_RANK], count = ct_tensor_count(to), at = 0;
+    int64_t index[CT_MAX_RANK] = { 0 }, stride[CT_MAX_RANK] = { 0 }, count = ct_tensor_count(to), at = 0;
     for (int axis = 0; axis < shape.rank; axis++)
         stride[axis] = ct_shape_product(shape, 0, axis);
     char *data = ct_tensor_data_mutable(to);

@@ -38,10 +38,9 @@ void ct_module_free(ct_module *module)
 {
     if (!module)
         return;
-    if (!module->layers)
-        for (int i = 0; i < module->tensor_count; i++)
-            ct_tensor_release(module->own[i].tensor);
-    for (int i = 0; i < module->layer_count; i++)
+    for (int i = 0; !module->layers && i < module->tensor_count; i++)
+        ct_tensor_release(module->own[i].tensor);
+    for (int i = 0; module->layers && i < module->layer_count; i++)
         ct_module_free(module->layers[i]);
     ct_release(module->layers, (size_t)module->layer_count * sizeof *module->layers);
     ct_release(module->list, module->list_bytes);
@@ -168,7 +167,7 @@ ct_module *ct_sequential_new(int count, ct_module *const layers[], ct_error *err
     if (!whole)
         ct_error_set(error, CT_BAD_ARGUMENT, "Sequential: %d layers, given as %p", count, (const void *)layers);
     for (int i = 0; whole && i < count; i++)
-        whole = layers[i]; /* the maker of a NULL layer has said why in `error` */
+        whole = layers[i] != NULL; /* the maker of a NULL layer has said why in `error` */
 
     ct_module *module = whole ? ct_module_new(&sequential, error) : NULL;
     if (module && count)

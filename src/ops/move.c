@@ -370,6 +370,8 @@ static ct_tensor *gather_apply(ct_tape *tape, const ct_op *op, ct_tensor *x, int
     if (!ct_axis_normalize(x->shape.rank, &a.axis))
         return ct_fail(tape, CT_BAD_ARGUMENT, "%s: axis %d of a tensor of rank %d", op->name, axis, x->shape.rank);
     a.size = size < 0 ? x->shape.extent[a.axis] : size;
+    if (x->dtype == CT_F32 && a.size > 1 << 24)
+        return ct_fail(tape, CT_BAD_SHAPE, "%s: axis %d has extent %lld; float32 can number 2^24", op->name, a.axis, (long long)a.size);
     if (index->dtype != x->dtype) { /* either dtype will do: bring it to x's */
         ct_tensor *same = ct_tape_tensor(tape, x->dtype, index->shape);
         if (!same || ct_tensor_assign(same, index) != CT_OK)

@@ -40,7 +40,9 @@ static ct_tensor *gradient_of(ct_tensor *const parameters[], int i)
 double ct_clip_grad_norm(int count, ct_tensor *const parameters[], double max_norm)
 {
     double squares = 0;
-    for (int i = 0; parameters && i < count; i++) {
+    if (!parameters || !(max_norm >= 0))
+        return NAN;
+    for (int i = 0; i < count; i++) {
         const ct_tensor *gradient = gradient_of(parameters, i);
         squares += gradient ? sum_squares(gradient) : 0;
     }

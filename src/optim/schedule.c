@@ -13,7 +13,10 @@ static double anneal(double start, double end, double fraction)
 
 double ct_schedule_step(double lr, int64_t step, int64_t step_size, double gamma)
 {
-    return step_size < 1 || step < 0 ? NAN : lr * pow(gamma, (double)(step / step_size));
+    if (step_size < 1 || step < 0)
+        return NAN;
+    const int64_t periods = step / step_size;
+    return lr * pow(gamma, (double)periods);
 }
 
 double ct_schedule_exponential(double lr, int64_t step, double gamma)

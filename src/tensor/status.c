@@ -23,7 +23,7 @@ const char *ct_status_string(ct_status status)
     return position < sizeof names / sizeof *names ? names[position] : "unknown status";
 }
 
-ct_status ct_error_set(ct_error *error, ct_status status, const char *format, ...)
+ct_status (ct_error_set)(ct_error *error, ct_status status, const char *format, ...)
 {
     if (error) {
         va_list arguments;
