@@ -39,7 +39,7 @@ BENCHES := $(patsubst bench/%.c,$(BUILD)/bench-%,$(filter-out bench/measure.c,$(
 PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(BUILD)/dcgan $(BUILD)/cotangent
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo bench test report interop kills fuzz asan ubsan valgrind cov lint format install uninstall clean
+.PHONY: all help deps demo bench test report interop kills fuzz faults asan ubsan valgrind cov lint format install uninstall clean
 
 all: deps ## build the library and the programs
 	+@$(SUBMAKE) build
@@ -129,8 +129,9 @@ $(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/lib
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS) $(DCGAN_LIBS)
 
 test: deps ## build and run every test
-	+@$(SUBMAKE) $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan
+	+@$(SUBMAKE) $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan $(BUILD)/faults-subject
 	$(RUN) $(BUILD)/test
+	@VERBS="save rotate" tests/faults/run $(BUILD) EIO KILL
 	@$(RUN) $(BUILD)/bench-conv --threads 1 --filter dcgan32.1 --seconds 0
 	@$(RUN) $(BUILD)/bench-scalar --seconds 0
 	@$(RUN) $(BUILD)/dcgan bench --size 16 --channels 1 --ngf 4 --ndf 4 --batch 4 --steps 2
@@ -160,6 +161,13 @@ $(BUILD)/fuzzer: $(BUILD)/tests/fuzz/fuzzer.o $(BUILD)/tests/fuzz/targets.o $(TE
 fuzz: deps ## fuzz every parser with libFuzzer, SECONDS=30 each; findings in build/fuzz/findings
 	+@$(SUBMAKE) CC=clang BUILD=$(BUILD)/fuzz OPT="-O2 -g" SAN="-fsanitize=fuzzer-no-link,$(FUZZSAN)" CFLAGS=-Wno-pass-failed $(BUILD)/fuzz/fuzzer
 	@scripts/fuzz $(BUILD)/fuzz $(SECONDS) $(ONLY)
+
+$(BUILD)/faults-subject: $(BUILD)/tests/faults/subject.o $(BUILD)/libcotangent.a
+	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
+
+faults: deps ## each system call of saves, rotations, logs and readings fails, or is the last
+	+@$(SUBMAKE) $(BUILD)/faults-subject
+	@tests/faults/run $(BUILD)
 
 asan: deps ## the tests under AddressSanitizer and UBSan; leaks fail too
 	$(VARIANT) OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all"

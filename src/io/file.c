@@ -49,8 +49,7 @@ static bool sync_folder_of(const char *path, char *scratch)
     if (folder < 0)
         return false;
     bool synced = ct_descriptor_sync(folder) || errno == EINVAL;
-    close(folder);
-    return synced;
+    return close(folder) == 0 && synced;
 }
 
 ct_status ct_folder_sync(const char *path, ct_error *error)
