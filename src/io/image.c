@@ -78,9 +78,12 @@ ct_tensor *ct_image_folder(const char *path, int channels, int64_t size, int64_t
     ct_error why = { CT_OK, "" };
     ct_tensor *all = ct_tensor_empty(CT_F32, CT_SHAPE(count, channels, size, size)), *result = NULL;
     float *to = all != NULL ? ct_tensor_data_mutable(all) : NULL;
-    for (int64_t i = 0; i < count && all != NULL; i++)
-        good += ct_source_read(source, i, to + good * channels * size * size, &why) == CT_OK;
-    if (all == NULL)
+    ct_status status = all != NULL ? CT_OK : CT_NO_MEMORY; /* a lack of memory is no fault of the image */
+    for (int64_t i = 0; i < count && status != CT_NO_MEMORY; i++) {
+        status = ct_source_read(source, i, to + good * channels * size * size, &why);
+        good += status == CT_OK;
+    }
+    if (status == CT_NO_MEMORY)
         ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld images of %lld × %lld", (long long)count, (long long)size,
                      (long long)size);
     else if (good == 0)
