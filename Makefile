@@ -200,8 +200,8 @@ lint: ## clang's warnings and clang-tidy on the library and the command
 	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(CHECKS)' $(SOURCES) $(KERNELS) $(TOOL) -- \
 	    $(CSTD) $(filter-out -Werror,$(WARN)) -fopenmp -Iinclude -DCT_REAL=64 $(shell pkg-config --cflags $(DEPS))
 
-format: ## clang-format everything in place
-	clang-format -i $$(git ls-files '*.c' '*.h')
+format: ## clang-format the lines that changed since BASE, the last commit by default
+	git clang-format --extensions c,h $(or $(BASE),HEAD)
 
 # ---- installation --------------------------------------------------------------------------
 
