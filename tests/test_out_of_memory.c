@@ -289,8 +289,6 @@ static struct outcome arrays_and_images(void)
     if (outcome.status == CT_OK)
         read_in(&outcome, ct_image_square(image, 4, &error), &error);
     ct_tensor_release(image);
-    if (outcome.status == CT_OK)
-        read_in(&outcome, ct_image_folder(".", 3, 4, 0, NULL, &error), &error);
     return outcome;
 }
 

@@ -94,8 +94,4 @@ typedef enum ct_filter {
 CT_API ct_tensor *ct_image_resize(const ct_tensor *image, int64_t height, int64_t width, ct_filter filter, ct_error *error);
 CT_API ct_tensor *ct_image_square(const ct_tensor *image, int64_t size, ct_error *error);
 
-/* All PNG and JPEG files right inside a folder, by name, through ct_image_square: (N, channels, size, size). Files that cannot be
- * read are counted in *skipped (may be NULL); a folder without a readable image is CT_BAD_FORMAT. At most `limit` files; 0: all. */
-CT_API ct_tensor *ct_image_folder(const char *path, int channels, int64_t size, int64_t limit, int64_t *skipped, ct_error *error);
-
 #endif

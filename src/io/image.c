@@ -68,31 +68,3 @@ ct_tensor *ct_image_square(const ct_tensor *image, int64_t size, ct_error *error
 {
     return resize(image, true, size, size, CT_AREA, error);
 }
-
-ct_tensor *ct_image_folder(const char *path, int channels, int64_t size, int64_t limit, int64_t *skipped, ct_error *error)
-{
-    ct_source *source = ct_source_folder(path, &(ct_source_options){ .channels = channels, .size = size }, error);
-    if (source == NULL)
-        return NULL;
-    int64_t found = ct_source_count(source), count = limit > 0 && limit < found ? limit : found, good = 0;
-    ct_error why = { CT_OK, "" };
-    ct_tensor *all = ct_tensor_empty(CT_F32, CT_SHAPE(count, channels, size, size)), *result = NULL;
-    float *to = all != NULL ? ct_tensor_data_mutable(all) : NULL;
-    ct_status status = all != NULL ? CT_OK : CT_NO_MEMORY; /* a lack of memory is no fault of the image */
-    for (int64_t i = 0; i < count && status != CT_NO_MEMORY; i++) {
-        status = ct_source_read(source, i, to + good * channels * size * size, &why);
-        good += status == CT_OK;
-    }
-    if (status == CT_NO_MEMORY)
-        ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld images of %lld × %lld", (long long)count, (long long)size,
-                     (long long)size);
-    else if (good == 0)
-        ct_error_set(error, CT_BAD_FORMAT, "%s holds no PNG or JPEG that can be read; the last: %s", path, why.message);
-    else if ((result = ct_tensor_from(CT_F32, CT_SHAPE(good, channels, size, size), to)) == NULL)
-        ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld images", (long long)good);
-    if (skipped != NULL)
-        *skipped = count - good;
-    ct_tensor_release(all);
-    ct_source_free(source);
-    return result;
-}

@@ -8,6 +8,7 @@
 
 #define LARGEST_HEADER 100000000u
 #define LARGEST_FILE ((size_t)1 << 40)
+#define BAD(...) ct_error_set(error, CT_BAD_FORMAT, "safetensors: " __VA_ARGS__)
 
 struct entry {
     char *name;
@@ -38,8 +39,7 @@ static bool natural(const json_t *value, size_t *number)
 static ct_status read_shape(const char *name, const json_t *list, struct entry *entry, size_t *bytes, ct_error *error)
 {
     if (!json_is_array(list) || json_array_size(list) > CT_MAX_RANK)
-        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: shape of \"%.80s\" is not a list of at most %d numbers", name,
-                            CT_MAX_RANK);
+        return BAD("shape of \"%.80s\" is not a list of at most %d numbers", name, CT_MAX_RANK);
     entry->shape.rank = (int)json_array_size(list);
     bool empty = false;
     *bytes = entry->type->size;
@@ -47,7 +47,7 @@ static ct_status read_shape(const char *name, const json_t *list, struct entry *
         size_t extent;
         if (!natural(json_array_get(list, (size_t)i), &extent) || extent > (size_t)1 << 48 ||
             !ct_size_multiply(*bytes, extent > 0 ? extent : 1, bytes)) /* a zero hides no overflow */
-            return ct_error_set(error, CT_BAD_FORMAT, "safetensors: extent %d of \"%.80s\" is not a whole number in range", i, name);
+            return BAD("extent %d of \"%.80s\" is not a whole number in range: 0 … 2^48, and all of them a size in bytes", i, name);
         entry->shape.extent[i] = (int64_t)extent;
         empty |= extent == 0;
     }
@@ -56,26 +56,39 @@ static ct_status read_shape(const char *name, const json_t *list, struct entry *
     return CT_OK;
 }
 
+static ct_status read_offsets(const char *name, const json_t *list, size_t bytes, size_t data_size, struct entry *entry, ct_error *error)
+{
+    if (json_array_size(list) != 2 || !natural(json_array_get(list, 0), &entry->begin) || !natural(json_array_get(list, 1), &entry->end))
+        return BAD("data_offsets of \"%.80s\" are not two whole numbers", name);
+    if (entry->begin > entry->end || entry->end > data_size)
+        return BAD("data_offsets [%zu, %zu] of \"%.80s\" are not in order within %zu bytes of data", entry->begin, entry->end, name, data_size);
+    if (entry->end - entry->begin != bytes)
+        return BAD("data_offsets [%zu, %zu] of \"%.80s\" do not hold its %zu bytes", entry->begin, entry->end, name, bytes);
+    return CT_OK;
+}
+
 static ct_status read_entry(const char *name, const json_t *value, size_t data_size, struct entry *entry, ct_error *error)
 {
-    const json_t *dtype = json_object_get(value, "dtype"), *offsets = json_object_get(value, "data_offsets");
+    static const char *const fields[] = { "dtype", "shape", "data_offsets" };
     if (name[0] == '\0')
-        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: a tensor without a name");
-    if (!json_is_object(value) || json_object_size(value) != 3 || !json_is_string(dtype) || !json_is_array(offsets) ||
-        json_array_size(offsets) != 2)
-        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: \"%.80s\" needs exactly dtype, shape and data_offsets", name);
-    entry->type = ct_element_safetensors(json_string_value(dtype));
+        return BAD("a tensor without a name");
+    if (!json_is_object(value))
+        return BAD("\"%.80s\" is not an object", name);
+    for (int i = 0; i < 3; i++)
+        if (json_object_get(value, fields[i]) == NULL)
+            return BAD("\"%.80s\" has no %s", name, fields[i]);
+    if (json_object_size(value) != 3)
+        return BAD("\"%.80s\" has fields besides dtype, shape and data_offsets", name);
+    const char *dtype = json_string_value(json_object_get(value, "dtype"));
+    entry->type = dtype != NULL ? ct_element_safetensors(dtype) : NULL;
     if (entry->type == NULL)
-        return ct_error_set(error, CT_BAD_DTYPE, "safetensors: \"%.80s\" has dtype \"%.20s\", which is not read", name,
-                            json_string_value(dtype));
+        return ct_error_set(error, CT_BAD_DTYPE, "safetensors: dtype %.20s of \"%.80s\" is not read", dtype ? dtype : "(not a text)", name);
     size_t bytes;
     ct_status status = read_shape(name, json_object_get(value, "shape"), entry, &bytes, error);
+    if (status == CT_OK)
+        status = read_offsets(name, json_object_get(value, "data_offsets"), bytes, data_size, entry, error);
     if (status != CT_OK)
         return status;
-    if (!natural(json_array_get(offsets, 0), &entry->begin) || !natural(json_array_get(offsets, 1), &entry->end) ||
-        entry->begin > entry->end || entry->end > data_size || entry->end - entry->begin != bytes)
-        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: data_offsets of \"%.80s\" do not hold its %zu bytes within %zu",
-                            name, bytes, data_size);
     entry->name_size = strlen(name) + 1;
     entry->name = ct_allocate(entry->name_size);
     if (entry->name == NULL)
@@ -113,7 +126,7 @@ static ct_status read_entries(ct_safetensors *file, json_t *header, size_t data_
     json_object_foreach(header, name, value) {
         if (strcmp(name, "__metadata__") == 0) {
             if (!metadata_good(value))
-                return ct_error_set(error, CT_BAD_FORMAT, "safetensors: __metadata__ is not an object of strings");
+                return BAD("__metadata__ is not an object of strings");
             file->metadata = json_incref(value);
             continue;
         }
@@ -127,10 +140,10 @@ static ct_status read_entries(ct_safetensors *file, json_t *header, size_t data_
     size_t covered = 0;
     for (int i = 0; i < file->count; covered = file->entry[i++].end)
         if (file->entry[i].begin != covered)
-            return ct_error_set(error, CT_BAD_FORMAT, "safetensors: \"%.80s\" begins at %zu where %zu is due: a hole or an overlap",
-                                file->entry[i].name, file->entry[i].begin, covered);
+            return BAD("\"%.80s\" begins at %zu where %zu is due: a hole or an overlap", file->entry[i].name, file->entry[i].begin,
+                       covered);
     if (covered != data_size)
-        return ct_error_set(error, CT_BAD_FORMAT, "safetensors: %zu bytes after the last tensor", data_size - covered);
+        return BAD("%zu bytes after the last tensor", data_size - covered);
     return CT_OK;
 }
 
@@ -148,13 +161,28 @@ static ct_status read_tensors(ct_safetensors *file, const char *data, ct_error *
 
 /* ---- reading ---- */
 
+/* A minus outside of texts: Jansson takes -0 for the integer 0. `text` is good JSON. */
+static bool has_minus(const char *text, size_t length)
+{
+    bool quoted = false;
+    for (size_t i = 0; i < length; i++) {
+        if (quoted && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && text[i] == '-')
+            return true;
+    }
+    return false;
+}
+
 ct_safetensors *ct_safetensors_parse(const void *bytes, size_t size, ct_error *error)
 {
     uint64_t length = 0;
     if (bytes != NULL && size >= 8)
         memcpy(&length, bytes, 8);
     if (bytes == NULL || size < 8 || length > LARGEST_HEADER || length > size - 8) {
-        ct_error_set(error, CT_BAD_FORMAT, "safetensors: a header of %llu bytes in a file of %zu", (unsigned long long)length, size);
+        BAD("a header of %llu bytes in a file of %zu", (unsigned long long)length, size);
         return NULL;
     }
     json_error_t reason;
@@ -162,7 +190,8 @@ ct_safetensors *ct_safetensors_parse(const void *bytes, size_t size, ct_error *e
     if (!json_is_object(header)) {
         /* Without memory for its buffers Jansson fails without a word. */
         const bool exhausted = header == NULL && (reason.text[0] == '\0' || json_error_code(&reason) == json_error_out_of_memory);
-        ct_error_set(error, exhausted ? CT_NO_MEMORY : CT_BAD_FORMAT, "safetensors: the header is not a JSON object: %s", header ? "another type" : reason.text);
+        ct_error_set(error, exhausted ? CT_NO_MEMORY : CT_BAD_FORMAT, "safetensors: the header is not a JSON object: %s",
+                     header ? "another type" : reason.text);
         json_decref(header);
         return NULL;
     }
@@ -174,7 +203,10 @@ ct_safetensors *ct_safetensors_parse(const void *bytes, size_t size, ct_error *e
     }
     if (file == NULL || file->entry == NULL)
         ct_error_set(error, status, "safetensors: out of memory");
-    else if ((status = read_entries(file, header, size - 8 - (size_t)length, error)) == CT_OK)
+    else if ((status = read_entries(file, header, size - 8 - (size_t)length, error)) == CT_OK &&
+             has_minus((const char *)bytes + 8, (size_t)length))
+        status = BAD("a negative zero among the numbers of the header");
+    else if (status == CT_OK)
         status = read_tensors(file, (const char *)bytes + 8 + length, error);
     json_decref(header);
     if (status == CT_OK)
