@@ -13,7 +13,8 @@
 
 static char output[1 << 20];
 
-/* Runs the command that was built next to this program; stdout and stderr, as the shell in `arguments` directs them, to output. */
+/* Runs the command that was built next to this program. `arguments` goes through the shell, which may redirect; what comes is in
+ * output. */
 static int run(const char *arguments)
 {
     char program[PATH_MAX], command[PATH_MAX + 1000];
@@ -61,6 +62,8 @@ struct usage {
 static const struct usage usages[] = {
     { "--help", 0, "cotangent geometry" },
     { "help", 0, "Exit codes" },
+    { "help steps", 0, "Spread" },
+    { "help stops 2>&1", 2, "the nearest is steps" },
     { "--version", 0, "cotangent " CT_VERSION },
     { "geometry --help", 0, "output_padding" },
     { "steps --help", 0, "Spread" },
@@ -204,6 +207,21 @@ Test(tools, algorithm_of_a_geometry)
     cr_expect_not_null(strstr(output, "* conv by reference: CT_ALGORITHM asks for it"));
 }
 
+/* 5 gives 3, and so does 6: the output_padding chooses where the way back ends. */
+Test(tools, output_padding_of_the_way_back)
+{
+    json_t *json = run_json("geometry --in 5 --kernel 3 --stride 2 --padding 1 --output-padding 1 --json");
+    json_t *axis = json_array_get(json_object_get(json, "axes"), 0);
+    cr_expect_eq(json_integer_value(json_object_get(axis, "y")), 3);
+    cr_expect_eq(json_integer_value(json_object_get(axis, "x")), 6);
+    json_decref(json);
+    json = run_json("geometry --transposed --in 3 --kernel 3 --stride 2 --padding 1 --output-padding 1 --json");
+    cr_expect_eq(json_integer_value(json_object_get(json_array_get(json_object_get(json, "axes"), 0), "x")), 6);
+    json_decref(json);
+    cr_expect_eq(run("geometry --in 5 --kernel 3 --stride 2 --padding 1 --output-padding 1"), 0);
+    cr_expect_not_null(strstr(output, "conv1d: 5 -> 3. The way back with this output_padding:\nconv_transpose1d: 3 -> 6;"));
+}
+
 Test(tools, ignored_rows)
 {
     /* stride 5 over 14 with a kernel of 2: windows at 0, 5, 10; read are 0 1, 5 6, 10 11 */
@@ -241,7 +259,7 @@ Test(tools, steps_of_the_article)
 
 Test(tools, steps_with_everything)
 {
-    /* x = 1 2, w = 1 10, stride 3, dilation 2: 1 0 10 2 0 20; padding 1 and output_padding 2: from the second on, two fewer cut */
+    /* x = 1 2, w = 1 10, stride 3, dilation 2: 1 0 10 2 0 20. Padding 1 cuts the first, output_padding 2 adds 2 − 1 at the end. */
     json_t *json = run_json("steps --x 1,2 --w 1,10 --stride 3 --dilation 2 --padding 1 --output-padding 2 --json");
     EXPECT_NUMBERS(json_object_get(json, "slid"), 0, 1, 0, 10, 2, 0, 20);
     EXPECT_NUMBERS(json_object_get(json, "out"), 0, 0, 10, 2, 0, 20, 0);
@@ -261,8 +279,8 @@ static const char *symbol(const json_t *matrix, int64_t row, int64_t column)
     return json_string_value(json_array_get(json_array_get(json_object_get(matrix, "symbols"), (size_t)row), (size_t)column));
 }
 
-/* Entry ((o, q), (c, p)) of a 2-D convolution's matrix is w[o, c, k] where p = q·stride − padding + k·dilation in both axes. Here 4
- * channels in 2 groups to 2, 5 × 6 by 2 × 3, stride (2, 1), padding (1, 0), dilation (1, 2): y is 3 × 2. */
+/* Entry ((o, q), (c, p)) of a 2-D convolution's matrix is w[o, c, k] where p = q·stride − padding + k·dilation in both axes. Here
+ * 4 channels in 2 groups to 2, 5 × 6 by 2 × 3, stride (2, 1), padding (1, 0), dilation (1, 2): y is 3 × 2. */
 Test(tools, matrix_of_the_definition)
 {
     json_t *json =
@@ -395,4 +413,34 @@ Test(tools, check_of_one_op)
     cr_expect_not_null(strstr(output, " right, 0 wrong, 0 undecided\n"));
     cr_expect_eq(run("check --op dropout --order 1"), 0);
     cr_expect_not_null(strstr(output, "\n1 right, 0 wrong, 0 undecided\n")); /* float32 draws another mask */
+}
+
+/* ---- the pictures in docs/ ---- */
+
+Test(tools, pictures_of_the_chapter)
+{
+    static const struct {
+        const char *arguments, *file;
+    } picture[] = {
+        /* as docs/trilinear.md says */
+        { "matrix conv2d --in 4x4 --kernel 3", "docs/matrix-conv2d.png" },
+        { "matrix conv1d --in 6 --kernel 3 --padding 1 --padding-mode reflect", "docs/matrix-reflect.png" },
+    };
+    char drawn[] = "/tmp/cotangent-picture-XXXXXX", arguments[300];
+    ct_error error;
+    int file = mkstemp(drawn);
+    cr_assert_geq(file, 0);
+    close(file);
+    for (size_t i = 0; i < sizeof picture / sizeof picture[0]; i++) {
+        snprintf(arguments, sizeof arguments, "%s --png %s", picture[i].arguments, drawn);
+        cr_expect_eq(run(arguments), 0, "%s", output);
+        ct_tensor *a = ct_image_read(drawn, 3, &error), *b = ct_image_read(picture[i].file, 3, &error);
+        cr_assert(a != NULL && b != NULL, "%s", error.message);
+        cr_assert(ct_shape_equal(ct_tensor_shape(a), ct_tensor_shape(b)), "%s", picture[i].file);
+        cr_expect_eq(memcmp(ct_tensor_data(a), ct_tensor_data(b), (size_t)ct_tensor_count(a) * sizeof(float)), 0, "%s",
+                     picture[i].file);
+        ct_tensor_release(a);
+        ct_tensor_release(b);
+    }
+    remove(drawn);
 }

@@ -83,7 +83,7 @@ static int find_extents(const char *verb, bool transposed, struct convolution *c
 int resolve(const char *verb, const struct request *request, struct convolution *conv)
 {
     static const char *const modes[] = { "zeros", "reflect", "replicate", "circular", NULL };
-    bool transposed = request->transposed || request->output_padding.count > 0;
+    bool transposed = request->transposed;
 
     if (request->in.count == 0 || request->kernel.count == 0)
         return complain(MISUSED, "%s: needs --in and --kernel, as in --in 5 --kernel 3, or --in 5x6 --kernel 3", verb);
@@ -124,7 +124,12 @@ int resolve(const char *verb, const struct request *request, struct convolution 
     if (modes[known] == NULL)
         return complain(MISUSED, "%s: no --padding-mode %s; the nearest is %s", verb, mode, nearest_name(mode, modes));
     conv->mode = (ct_padding_mode)known;
-    return find_extents(verb, transposed, conv);
+    int code = find_extents(verb, transposed, conv);
+    if (code != 0 || transposed || request->output_padding.count == 0)
+        return code;
+    /* There, and back with an output_padding of choice. */
+    spread_sizes(&request->output_padding, conv->rank, 0, conv->output_padding);
+    return find_extents(verb, true, conv);
 }
 
 /* ---- the corresponding direct convolution ---- */

@@ -37,7 +37,12 @@ int main(int argc, char **argv)
         printf("cotangent %s\n", ct_version());
         return DONE;
     }
-    if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h")) {
+    if (!strcmp(word, "help") && argc > 2) { /* help VERB is VERB --help */
+        argv[1] = argv[2];
+        argv[2] = "--help";
+        word = argv[1];
+        argc = 3;
+    } else if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h")) {
         print_help();
         return DONE;
     }

@@ -72,38 +72,6 @@ static bool are_transposes(const ct_tensor *a, const ct_tensor *b)
 
 /* ---- symbols ---- */
 
-/* The index of a flat position, digits side by side where each is one digit. */
-static int write_index(char *text, size_t size, const int64_t extent[], int rank, int64_t position)
-{
-    int64_t index[CT_MAX_RANK];
-    bool digits = true;
-    int length = 0;
-    for (int a = rank - 1; a >= 0; a--) {
-        index[a] = position % extent[a];
-        position /= extent[a];
-        digits &= extent[a] <= 10;
-    }
-    text[0] = '\0';
-    for (int a = 0; a < rank && (size_t)length < size; a++)
-        length += snprintf(text + length, size - (size_t)length, "%s" D, a && !digits ? "," : "", index[a]);
-    return length;
-}
-
-/* (a, b, extents…) as "ab.xyz", or "xyz" where a and b are always 0. */
-static void write_name(char *text, size_t size, const ct_shape *shape, int64_t position)
-{
-    int64_t spatial = 1;
-    int length = 0;
-    for (int a = 2; a < shape->rank; a++)
-        spatial *= shape->extent[a];
-    if (shape->extent[0] * shape->extent[1] > 1) {
-        bool first = shape->extent[0] == 1; /* a batch of one is not worth a digit */
-        length = write_index(text, size, shape->extent + first, 2 - first, position / spatial);
-        length += snprintf(text + length, size - (size_t)length, "%s", ".");
-    }
-    write_index(text + length, size - (size_t)length, shape->extent + 2, shape->rank - 2, position % spatial);
-}
-
 static bool append(char **symbol, double count, const char *name)
 {
     char term[64];
@@ -144,7 +112,7 @@ static bool find_symbols(const struct convolution *conv, struct matrix *there, s
     for (int64_t k = 0; k < count && good; k++) {
         ((double *)ct_tensor_data_mutable(weight))[k] = 1;
         ct_tensor *a = matrix_of(tape, conv, there->transposed, weight), *b = matrix_of(tape, conv, back->transposed, weight);
-        write_name(name, sizeof name, &shape, k);
+        write_element_name(name, sizeof name, &shape, k);
         good = add_weight(there, a, name) && add_weight(back, b, name);
         *equal &= good && are_transposes(a, b);
         ((double *)ct_tensor_data_mutable(weight))[k] = 0;
@@ -250,7 +218,7 @@ static int label_width(const ct_shape *shape)
     int64_t count = 1;
     for (int a = 0; a < shape->rank; a++)
         count *= shape->extent[a];
-    write_name(name, sizeof name, shape, count - 1);
+    write_element_name(name, sizeof name, shape, count - 1);
     return (int)strlen(name);
 }
 
@@ -274,17 +242,17 @@ static void print_text(const struct matrix *there, const struct matrix *back, co
     } else {
         printf("\n%*s ", labels, "");
         for (int64_t j = 0; j < there->columns; j++) {
-            write_name(name, sizeof name, &in, j);
+            write_element_name(name, sizeof name, &in, j);
             printf(" %*s", width, name);
         }
         for (int64_t i = 0; i < there->rows; i++) {
-            write_name(name, sizeof name, &out, i);
+            write_element_name(name, sizeof name, &out, i);
             printf("\n%*s ", labels, name);
             print_entries(there, false, i, width);
         }
         printf("\n\n%s^T%*s and the matrix of %s\n", there->name, labels - 2 + (int)there->rows * (width + 1), "", back->op);
         for (int64_t i = 0; i < back->rows; i++) {
-            write_name(name, sizeof name, &in, i);
+            write_element_name(name, sizeof name, &in, i);
             printf("%*s ", labels, name);
             print_entries(there, true, i, width);
             fputs("   ", stdout);

@@ -15,7 +15,10 @@ struct matrix {
 /* What to write at an entry of the matrix or of its transpose: symbol or number; NULL for zero. */
 const char *matrix_entry(const struct matrix *matrix, bool transpose, int64_t row, int64_t column, char text[32]);
 
-/* `there`, its transpose, `back`, and the colour scale. */
+/* names.c: the element at a flat position of (a, b, extents…), as "ab.xyz", or "xyz" where a and b are always 0. */
+void write_element_name(char *text, size_t size, const ct_shape *shape, int64_t position);
+
+/* picture.c: `there`, its transpose, `back`, and the colour scale. */
 ct_status matrix_draw(const char *path, const struct matrix *there, const struct matrix *back, bool equal, ct_error *error);
 
 #endif

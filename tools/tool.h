@@ -52,7 +52,8 @@ struct convolution {
     ct_padding_mode mode;
 };
 
-/* What was typed. `in` is x, or y where `transposed`. */
+/* What was typed. `in` is x, or y where `transposed`. An output_padding without `transposed` is for the way back: from in to y, and
+ * from there to x. */
 struct request {
     struct sizes in, kernel, stride, padding, dilation, output_padding;
     int64_t groups, channels, out_channels; /* of the input and the output of the op that was asked for; 0: groups */
