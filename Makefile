@@ -139,13 +139,12 @@ test: deps ## build and run every test
 	@scripts/check-resume $(BUILD) 5
 
 report: ## train for a moment, open the report in headless Chromium and photograph it
-	@$(MAKE) --no-print-directory $(BUILD)/dcgan
+	+@$(SUBMAKE) $(BUILD)/dcgan
 	$(RUN) $(BUILD)/dcgan train --characters ABC --size 16 --ngf 4 --ndf 4 --batch 8 --steps 400 --every 50 --out $(BUILD)/report --overwrite --quiet
 	@scripts/check-report $(BUILD)/report/report.html $(BUILD)/report/screenshot.png
 
-PYTHON ?= python3
 interop: deps ## our generators in PyTorch and ONNX Runtime: the same images; PYTHON=python3 with torch, onnx, onnxruntime
-	@$(MAKE) --no-print-directory $(BUILD)/dcgan
+	+@$(SUBMAKE) $(BUILD)/dcgan
 	$(RUN) $(PYTHON) scripts/check-interop $(BUILD)
 
 kills: deps ## kill a training run 200 times, go on each time, and compare all bytes at the end

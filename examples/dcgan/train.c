@@ -167,7 +167,9 @@ static ct_status run_open(struct run *run, ct_error *error)
         status = data_next(run->data, run->gan.real, error);
     if (status == CT_OK)
         status = picture_grid(file_in(run, "real.png", path), run->gan.real, COLUMNS, picture_zoom(shape.size), error);
-    return status == CT_OK ? data_seek(run->data, run->state.data, error) : status;
+    if (status == CT_OK)
+        status = data_seek(run->data, run->state.data, error);
+    return status == CT_OK && run->state.step == 0 ? write_checkpoint(run, error) : status; /* there is always one to go back to */
 }
 
 static ct_status run_close(struct run *run, ct_status status, ct_error *error)
@@ -194,16 +196,21 @@ static ct_status draw(void *context, ct_tensor *real, ct_tensor *noise, ct_tenso
     return status;
 }
 
+static void set_lr(const struct run *run)
+{
+    if (strcmp(run->options->schedule, "cosine") != 0)
+        return;
+    double lr = ct_schedule_cosine(run->lr, run->state.step, run->options->steps, 0);
+    ct_optimizer_set_lr(run->gan.generator_optimizer, lr);
+    ct_optimizer_set_lr(run->gan.discriminator_optimizer, lr);
+}
+
 static ct_status one_step(struct run *run, struct progress *progress, ct_error *error)
 {
     const struct train_options *options = run->options;
     const int batch = (int)options->batch;
     struct dcgan_report report = { 0 };
-    if (strcmp(options->schedule, "cosine") == 0) {
-        double lr = ct_schedule_cosine(run->lr, run->state.step, options->steps, 0);
-        ct_optimizer_set_lr(run->gan.generator_optimizer, lr);
-        ct_optimizer_set_lr(run->gan.discriminator_optimizer, lr);
-    }
+    set_lr(run);
     ct_status status = dcgan_step(&run->gan, draw, run, &report, error);
     if (status != CT_OK)
         return status;
@@ -211,12 +218,35 @@ static ct_status one_step(struct run *run, struct progress *progress, ct_error *
     status = log_step(run->log, step, &report, progress_rate(progress, step, batch), error);
     progress_show(progress, step, batch, &report);
     if (!isfinite(report.d_loss) || !isfinite(report.g_loss))
-        return ct_error_set(error, CT_NOT_FINITE, "the losses of step %lld are not finite; try a smaller --lr", step);
+        return CT_NOT_FINITE;
     if (status == CT_OK && (step % options->every == 0 || step == options->steps))
         status = write_samples(run, error);
     if (status == CT_OK && (step % options->save_every == 0 || step == options->steps))
         status = write_checkpoint(run, error);
     return status;
+}
+
+/* Finds the op that made the first NaN: repeats the steps since the last checkpoint, exactly as they were, with the tape watching. */
+static ct_status explain(struct run *run, ct_error *error)
+{
+    const long long last = run->state.step;
+    char path[4200], found[sizeof error->message] = "no op made it: the optimizer's update did";
+    ct_error inner = { CT_OK, "" };
+    struct dcgan_report report;
+    ct_status status =
+        dcgan_checkpoint_load(&run->gan, &run->state, file_in(run, "checkpoint-latest.safetensors", path), &inner);
+    if (status == CT_OK)
+        status = data_seek(run->data, run->state.data, &inner);
+    const long long good = run->state.step;
+    ct_tape_detect_anomaly(run->gan.tape, true);
+    for (; status == CT_OK && run->state.step < last; run->state.step++) {
+        set_lr(run);
+        status = dcgan_step(&run->gan, draw, run, &report, &inner);
+    }
+    if (status != CT_OK)
+        snprintf(found, sizeof found, "%s", inner.message);
+    return ct_error_set(error, CT_NOT_FINITE, "step %lld is not finite: %.300s. The checkpoint after step %lld is good; if the data are, --resume with a smaller --lr",
+                        last, found, good);
 }
 
 static ct_status run_steps(struct run *run, ct_error *error)
@@ -229,6 +259,8 @@ static ct_status run_steps(struct run *run, ct_error *error)
     while (run->state.step < options->steps && !interrupted && status == CT_OK)
         status = one_step(run, &progress, error);
     progress_end(&progress);
+    if (status == CT_NOT_FINITE)
+        status = explain(run, error);
 
     const long long step = run->state.step;
     if (status == CT_OK && step < options->steps && step > begun)
@@ -240,7 +272,7 @@ static ct_status run_steps(struct run *run, ct_error *error)
     if (status != CT_OK)
         return status;
     if (data_unreadable(run->data) > 0)
-        printf("%lld pictures could not be read and were left out\n", (long long)data_unreadable(run->data));
+        printf("pictures that could not be read and were left out: %lld\n", (long long)data_unreadable(run->data));
     if (step < options->steps)
         printf("stopped after %lld of %lld steps; go on with\n  dcgan train --resume %s\n", step, (long long)options->steps, options->out);
     else
