@@ -108,6 +108,29 @@ Test(memory, the_pool_reuses_blocks_and_wastes_at_most_a_quarter)
     ct_pool_close(pool);
 }
 
+/* A large request takes a kept block of up to twice its size before it asks for memory; a small one, or a larger difference, does not. */
+Test(memory, pool_lends_larger_blocks)
+{
+    open_ledger();
+    struct ct_pool *pool = ct_pool_new();
+    size_t size = 1900000;
+    void *large = ct_pool_take_near(pool, &size);
+    cr_assert(large && size >= 1900000);
+    ct_pool_give(pool, large, size);
+    const int64_t calls = ledger.calls;
+    size_t half = 1000000, third = 600000;
+    cr_expect(ct_pool_take_near(pool, &half) == large && ledger.calls == calls && half >= 1900000, "%zu", half);
+    ct_pool_give(pool, large, half);
+    void *small = ct_pool_take_near(pool, &third);
+    cr_expect(small != large && ledger.calls == calls + 1 && third == 600000);
+    ct_pool_give(pool, small, third);
+    size = 1900000;
+    cr_expect(ct_pool_take_near(pool, &size) == large, "given back as what it is");
+    ct_pool_give(pool, large, size);
+    ct_pool_close(pool);
+    cr_expect(ledger.blocks == 0 && ledger.bytes == 0);
+}
+
 Test(memory, the_pool_frees_what_it_keeps_before_it_gives_up)
 {
     struct ct_pool *pool = ct_pool_new();

@@ -28,10 +28,12 @@ static ct_status outcome(const ct_tape *tape, ct_error *error)
     return status == CT_OK ? CT_OK : ct_error_set(error, status, "%s", ct_tape_message(tape));
 }
 
+/* Gradients go as soon as they are used: what they held serves the other network's step. */
 static void update(const struct dcgan *gan, ct_optimizer *optimizer)
 {
     if (ct_tape_status(gan->tape) == CT_OK)
         ct_optimizer_step(optimizer);
+    ct_optimizer_zero_grad(optimizer);
 }
 
 /* ---- gan: PyTorch's DCGAN example ---- */

@@ -115,7 +115,7 @@ static bool batch_norm_fused_vjp(ct_tape *tape, const ct_call *call, ct_tensor *
     void *into[3] = { NULL, NULL, NULL };
     for (int i = 0; i < 3; i++)
         if (wanted[i]) {
-            gradient[i] = ct_tape_tensor(tape, g->dtype, call->in[i]->shape);
+            gradient[i] = i == 0 ? ct_gradient_in_place(tape, call, g) : ct_tape_tensor(tape, g->dtype, call->in[i]->shape);
             if (!gradient[i])
                 return false;
             into[i] = ct_data(gradient[i]);

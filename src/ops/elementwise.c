@@ -97,7 +97,7 @@ static bool leaky_relu_fused(ct_tape *tape, const ct_call *call, ct_tensor *cota
 {
     if (!wanted[0])
         return true;
-    gradient[0] = ct_tape_tensor(tape, cotangent->dtype, cotangent->shape);
+    gradient[0] = ct_gradient_in_place(tape, call, cotangent);
     if (gradient[0] == NULL)
         return false;
     ct_parallel_for(cotangent->count, GRAIN, leaky_range, &(struct leaky_job){ call, cotangent, gradient[0] });

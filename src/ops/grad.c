@@ -30,6 +30,13 @@ static bool accumulate(ct_tape *tape, ct_tensor **slot, ct_tensor *value)
     return true;
 }
 
+ct_tensor *ct_gradient_in_place(ct_tape *tape, const ct_call *call, ct_tensor *cotangent)
+{
+    const bool alone = !call->out->requested && cotangent == call->out->cotangent && atomic_load(&cotangent->references) == 1 &&
+                       atomic_load(&cotangent->storage->references) == 1;
+    return alone ? cotangent : ct_tape_tensor(tape, cotangent->dtype, cotangent->shape);
+}
+
 /* True when some operand's cotangent is asked for. */
 static bool leads_on(const struct ct_node *node)
 {

@@ -21,6 +21,10 @@ bool ct_shape_same(ct_tape *tape, const ct_call *call, ct_shape *out);
 /* The pool of the tape, for aux tensors: ct_tensor_new(ct_tape_pool(tape), …). */
 struct ct_pool *ct_tape_pool(ct_tape *tape);
 
+/* For a fused vjp whose gradient has the cotangent's shape: the cotangent itself, to be overwritten element by element, when
+ * the sweep alone holds it; else a new tensor. NULL after ct_fail. */
+ct_tensor *ct_gradient_in_place(ct_tape *tape, const ct_call *call, ct_tensor *cotangent);
+
 /* Text of a shape for messages: CT_TEXT(shape), valid until the end of the enclosing block. */
 #define CT_TEXT(shape) ct_shape_text((shape), (char[128]){ 0 }, 128)
 

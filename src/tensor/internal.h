@@ -28,6 +28,7 @@ struct ct_pool;
 struct ct_pool *ct_pool_new(void);
 void ct_pool_close(struct ct_pool *pool); /* frees what is kept; the rest when it comes back */
 void *ct_pool_take(struct ct_pool *pool, size_t size); /* pool NULL: straight from the allocator */
+void *ct_pool_take_near(struct ct_pool *pool, size_t *size); /* perhaps a larger one; *size is what to give back */
 void ct_pool_give(struct ct_pool *pool, void *memory, size_t size);
 size_t ct_pool_bytes(const struct ct_pool *pool); /* in use and kept */
 

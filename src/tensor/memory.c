@@ -73,6 +73,11 @@ static int size_class(size_t size, size_t *block_size)
     return (log - SMALLEST_LOG) * 4 + (int)quarters - 3;
 }
 
+static size_t size_of_class(int class)
+{
+    return class ? (size_t)(4 + (class - 1) % 4 + 1) << (SMALLEST_LOG + (class - 1) / 4 - 2) : 64;
+}
+
 struct ct_pool *ct_pool_new(void) { return ct_allocate_zeroed(sizeof(struct ct_pool)); }
 
 static void free_kept(struct ct_pool *pool)
@@ -81,7 +86,7 @@ static void free_kept(struct ct_pool *pool)
         while (pool->kept[class]) {
             struct block *block = pool->kept[class];
             pool->kept[class] = block->next;
-            size_t size = class ? (size_t)(4 + (class - 1) % 4 + 1) << (SMALLEST_LOG + (class - 1) / 4 - 2) : 64;
+            size_t size = size_of_class(class);
             pool->bytes -= size;
             ct_release(block, size);
         }
@@ -121,6 +126,22 @@ void *ct_pool_take(struct ct_pool *pool, size_t size)
     }
     pool->in_use++;
     return block;
+}
+
+/* A kept block of up to twice the size is better than a new one: tensors of many sizes then share what the pool holds. */
+void *ct_pool_take_near(struct ct_pool *pool, size_t *size)
+{
+    enum { LARGE = 1 << 16, DOUBLE = 4 };
+    if (pool && *size >= LARGE && *size <= (size_t)1 << (LARGEST_LOG - 1)) {
+        size_t block_size;
+        const int class = size_class(*size, &block_size);
+        for (int near = class; near <= class + DOUBLE; near++)
+            if (pool->kept[near]) {
+                *size = size_of_class(near);
+                break;
+            }
+    }
+    return ct_pool_take(pool, *size);
 }
 
 void ct_pool_give(struct ct_pool *pool, void *memory, size_t size)

@@ -17,7 +17,7 @@ const char *ct_dtype_name(ct_dtype dtype) { return dtype == CT_F32 ? "float32" :
 static struct ct_storage *storage_new(struct ct_pool *pool, size_t data_bytes)
 {
     size_t bytes = HEADER + data_bytes; /* data_bytes ≤ PTRDIFF_MAX */
-    struct ct_storage *storage = ct_pool_take(pool, bytes);
+    struct ct_storage *storage = ct_pool_take_near(pool, &bytes);
     if (!storage)
         return NULL;
     *storage = (struct ct_storage){ .bytes = bytes, .pool = pool, .data = (char *)storage + HEADER };

@@ -28,19 +28,19 @@ static channel channel_of(const ct_batch_norm_work *w, int64_t c)
     return k;
 }
 
-/* Σ over the channel of an expression of the index i of a run of s values at `at`, added to lane[]. */
-#define SUM(lane, ...)                                        \
-    do {                                                      \
-        int64_t i0 = 0;                                       \
-        for (; i0 + LANES <= w->s; i0 += LANES)               \
-            for (int l = 0; l < LANES; l++) {                 \
-                const int64_t i = at + i0 + l;                \
-                lane[l] += (double)(__VA_ARGS__);             \
-            }                                                 \
-        for (int l = 0; i0 + l < w->s; l++) {                 \
-            const int64_t i = at + i0 + l;                    \
-            lane[l] += (double)(__VA_ARGS__);                 \
-        }                                                     \
+/* For each index i of a run of s values at `at`, and the lane l that it belongs to. */
+#define EACH(...)                                    \
+    do {                                             \
+        int64_t first = 0;                           \
+        for (; first + LANES <= w->s; first += LANES) \
+            for (int l = 0; l < LANES; l++) {        \
+                const int64_t i = at + first + l;    \
+                __VA_ARGS__                          \
+            }                                        \
+        for (int l = 0; first + l < w->s; l++) {     \
+            const int64_t i = at + first + l;        \
+            __VA_ARGS__                              \
+        }                                            \
     } while (0)
 
 static void forward_channels(void *context, int64_t begin, int64_t end)
@@ -53,13 +53,13 @@ static void forward_channels(void *context, int64_t begin, int64_t end)
         double sums[LANES] = { 0 }, squares[LANES] = { 0 };
         for (int64_t n = 0; n < w->n; n++) {
             const int64_t at = (n * w->channels + c) * w->s;
-            SUM(sums, x[i]);
+            EACH(sums[l] += (double)x[i];);
         }
         const double mean = joined(sums) / count;
         const real high = (real)mean, low = (real)(mean - (double)high);
         for (int64_t n = 0; n < w->n; n++) {
             const int64_t at = (n * w->channels + c) * w->s;
-            SUM(squares, ((x[i] - high) - low) * ((x[i] - high) - low));
+            EACH(const real d = (x[i] - high) - low; squares[l] += (double)(d * d););
         }
         w->moments[c][0] = mean;
         w->moments[c][1] = joined(squares) / count;
@@ -92,16 +92,17 @@ static inline real before(const channel *k, real normal, real g)
 static void backward_channels(void *context, int64_t begin, int64_t end)
 {
     const ct_batch_norm_work *w = context;
-    const real *restrict x = w->x, *restrict g = w->g;
-    real *restrict dx = w->dx;
+    const real *x = w->x, *g = w->g;
+    real *dx = w->dx;
     const double count = (double)(w->n * w->s);
     for (int64_t c = begin; c < end; c++) {
         const channel k = channel_of(w, c);
         double sums[LANES] = { 0 }, dots[LANES] = { 0 };
         for (int64_t n = 0; n < w->n; n++) {
             const int64_t at = (n * w->channels + c) * w->s;
-            SUM(sums, before(&k, ((x[i] - k.mean) - k.rest) * k.r, g[i]));
-            SUM(dots, before(&k, ((x[i] - k.mean) - k.rest) * k.r, g[i]) * (((x[i] - k.mean) - k.rest) * k.r));
+            EACH(const real normal = ((x[i] - k.mean) - k.rest) * k.r, dz = before(&k, normal, g[i]);
+                 sums[l] += (double)dz;
+                 dots[l] += (double)(dz * normal););
         }
         const double sum = joined(sums), dot = joined(dots);
         if (w->dweight)
@@ -113,6 +114,7 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
         const real mean = (real)(sum / count), slope = (real)(dot / count), scale = k.r * k.weight;
         for (int64_t n = 0; n < w->n; n++) {
             const int64_t at = (n * w->channels + c) * w->s;
+#pragma omp simd
             for (int64_t i = at; i < at + w->s; i++) {
                 const real normal = ((x[i] - k.mean) - k.rest) * k.r;
                 dx[i] = scale * (before(&k, normal, g[i]) - mean - normal * slope);

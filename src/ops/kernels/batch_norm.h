@@ -14,7 +14,7 @@ typedef struct ct_batch_norm_work {
 } ct_batch_norm_work;
 
 CT_KERNEL(void, ct_batch_norm_forward, const ct_batch_norm_work *work); /* fills y and moments */
-CT_KERNEL(void, ct_batch_norm_backward, const ct_batch_norm_work *work); /* fills dx, dweight, dbias */
+CT_KERNEL(void, ct_batch_norm_backward, const ct_batch_norm_work *work); /* fills dx (which may be g), dweight, dbias */
 
 /* running ← running + momentum (statistic − running), for those that are not NULL. */
 CT_KERNEL(void, ct_running_update, int64_t channels, double momentum, double unbias, const double (*moments)[3],

@@ -75,8 +75,9 @@ void X(ct_unary)(enum ct_unary f, const void *x, void *y, double a, double b, in
 
 void X(ct_leaky_vjp)(const void *vy, const void *vg, void *vdx, double slope, int64_t begin, int64_t end)
 {
-    const real *restrict y = vy, *restrict g = vg, a = (real)slope;
-    real *restrict dx = vdx;
+    const real *y = vy, *g = vg, a = (real)slope;
+    real *dx = vdx;
+#pragma omp simd
     for (int64_t i = begin; i < end; i++)
         dx[i] = g[i] * (y[i] > 0 ? one : a);
 }

@@ -17,7 +17,7 @@ enum ct_binary {
 /* y[i] = f(x[i]; a, b) for i in [begin, end). */
 CT_KERNEL(void, ct_unary, enum ct_unary f, const void *x, void *y, double a, double b, int64_t begin, int64_t end);
 
-/* dx[i] = g[i] where y[i] > 0, slope · g[i] elsewhere, for i in [begin, end). */
+/* dx[i] = g[i] where y[i] > 0, slope · g[i] elsewhere, for i in [begin, end). dx may be g. */
 CT_KERNEL(void, ct_leaky_vjp, const void *y, const void *g, void *dx, double slope, int64_t begin, int64_t end);
 
 /* y[i] = f(a[i·sa], b[i·sb]) for i in [0, count); strides 0 or 1. */
