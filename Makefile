@@ -39,7 +39,7 @@ BENCHES := $(patsubst bench/%.c,$(BUILD)/bench-%,$(filter-out bench/measure.c,$(
 PROGRAMS := $(LESSONS:examples/%.c=$(BUILD)/%) $(BUILD)/dcgan $(BUILD)/cotangent
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps demo bench test report interop kills fuzz faults asan ubsan valgrind cov lint format install uninstall clean
+.PHONY: all help deps demo bench test report interop kills kill-matrix fuzz faults asan ubsan valgrind cov lint format install uninstall clean
 
 all: deps ## build the library and the programs
 	+@$(SUBMAKE) build
@@ -48,7 +48,7 @@ all: deps ## build the library and the programs
 build: $(BUILD)/libcotangent.a $(BUILD)/libcotangent.so $(PROGRAMS)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
 
 deps:
 	@scripts/install-dependencies
@@ -137,6 +137,14 @@ test: deps ## build and run every test
 	@$(RUN) $(BUILD)/dcgan bench --size 16 --channels 1 --ngf 4 --ndf 4 --batch 4 --steps 2
 	@scripts/check-docs $(BUILD)
 	@scripts/check-resume $(BUILD) 5
+
+# Every mutation under every check, and every op 1,000 times; minutes.
+$(BUILD)/kill-matrix: $(patsubst %,$(BUILD)/tests/%.o,kill_matrix/main mutations fixed_step) $(BUILD)/libcotangent.a
+	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
+
+kill-matrix: deps ## which mutation which gradient check convicts: docs/kill-matrix.md
+	+@$(SUBMAKE) $(BUILD)/kill-matrix
+	$(RUN) $(BUILD)/kill-matrix | tee $(BUILD)/kill-matrix.md
 
 report: ## train for a moment, open the report in headless Chromium and photograph it
 	+@$(SUBMAKE) $(BUILD)/dcgan

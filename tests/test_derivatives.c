@@ -222,3 +222,54 @@ Test(derivatives, not_linear)
     cr_expect(!(ct_adjoint_check(&m, &i, CT_SHAPE(3), 1, &report)) && strstr(report.message, "not linear"), "%s", report.message);
     cr_expect(ct_adjoint_check(&i, &i, CT_SHAPE(3), 1, &report), "%s", report.message);
 }
+
+/* An op whose rule differentiates: a sweep inside a sweep leaves the outer one's marks alone. y = f(a, b) with f = a² b. */
+static ct_tensor *square_times(ct_tape *t, ct_tensor *const in[], void *context) { return (void)context, ct_mul(t, ct_square(t, in[0]), in[1]); }
+static const ct_function inner = { square_times, NULL, 2 };
+static bool nested_forward(ct_tape *tape, ct_call *call)
+{
+    ct_no_grad_begin(tape);
+    const ct_tensor *y = square_times(tape, call->in, NULL);
+    ct_no_grad_end(tape);
+    return y && ct_tensor_assign(call->out, y) == CT_OK;
+}
+static ct_tensor *nested_vjp(ct_tape *tape, const ct_call *call, int operand, ct_tensor *g)
+{
+    ct_tensor *gradient[2];
+    return ct_vjp(tape, &inner, call->in, g, gradient) ? gradient[operand] : NULL;
+}
+static ct_tensor *nested_jvp(ct_tape *tape, const ct_call *call, int operand, ct_tensor *tangent)
+{
+    ct_tensor *tangents[2] = { NULL }, *pushed;
+    tangents[operand] = tangent;
+    return ct_jvp(tape, &inner, call->in, tangents, &pushed) ? pushed : NULL;
+}
+static const ct_op nested_op = { .name = "nested", .arity = 2, .reads = CT_READS_ALL_IN, .shape = same_shape, .forward = nested_forward,
+                                 .vjp = nested_vjp, .jvp = nested_jvp };
+static ct_tensor *nested(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    ct_tensor *twice[] = { in[0], ct_scale(t, in[1], 3) };
+    return (void)context, ct_mul(t, ct_apply(t, &nested_op, 2, twice, NULL, 0), in[0]); /* 3 a³ b */
+}
+
+Test(derivatives, rules_may_differentiate)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x[] = { ct_tensor_scalar(CT_F64, 2), ct_tensor_scalar(CT_F64, 5) }, *g[2], *one = ct_tensor_scalar(CT_F64, 1), *pushed;
+    ct_function f = { nested, NULL, 2 };
+    cr_assert_not_null(ct_vjp(tape, &f, x, NULL, g), "%s", ct_tape_message(tape));
+    cr_expect_eq(ct_tensor_item(g[0]), 180);
+    cr_expect_eq(ct_tensor_item(g[1]), 24);
+    cr_assert_not_null(ct_jvp(tape, &f, x, (ct_tensor *[]){ one, one }, &pushed), "%s", ct_tape_message(tape));
+    cr_expect_eq(ct_tensor_item(pushed), 204);
+    expect(ct_hessian(tape, &f, x), 4, (double[]){ 180, 36, 36, 0 });
+    ct_requires_grad(x[0], true), ct_requires_grad(x[1], true);
+    cr_expect_eq(ct_backward(tape, nested(tape, x, NULL)), CT_OK, "%s", ct_tape_message(tape));
+    cr_expect_eq(ct_tensor_item(ct_gradient(x[1])), 24);
+    for (int order = 1; order <= 3; order++) {
+        ct_gradcheck_report report;
+        cr_expect_eq(ct_gradcheck(&f, x, &(ct_gradcheck_options){ .order = order }, &report), CT_RIGHT, "%s", report.message);
+    }
+    ct_tape_free(tape);
+    ct_tensor_release(x[0]), ct_tensor_release(x[1]), ct_tensor_release(one);
+}

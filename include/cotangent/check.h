@@ -107,7 +107,7 @@ typedef struct ct_gradcheck_options {
 
 /* One comparison. */
 typedef struct ct_finding {
-    const char *check;            /* "reverse", "reverse recorded", "forward", "modes", "linear", "values", "pure", "float32" */
+    const char *check;            /* "reverse", "reverse recorded", "forward", "modes", "linear", "cotangent", "values", "pure", "float32" */
     ct_verdict verdict;
     char name[32];                /* of the input: "weight", or "cotangent 1" of a higher order; "" for a value of f */
     ct_shape index;               /* the element's place in that input, in extent[0 … rank); rank −1: a direction over all inputs */
@@ -132,7 +132,7 @@ typedef struct ct_gradcheck_report {
 /* Checks f at `in` (all float64, or all float32: then in float64 where f works in it, and its float32 against that). Numeric derivatives
  * come from central differences over a sweep of steps, extrapolated (Ridders), with an error bar of truncation and of f's
  * measured noise. Compared are: the gradient as ct_backward computes it and as CT_CREATE_GRAPH records it; forward mode; one mode against
- * the other; f twice, to the bit; inputs that must not change. Returns report->verdict; options and report may be NULL. docs/gradcheck.md. */
+ * the other; the gradient of a sum of cotangents; f twice, to the bit; inputs that must not change. Returns report->verdict; options and report may be NULL. docs/gradcheck.md. */
 CT_API ct_verdict ct_gradcheck(const ct_function *f, ct_tensor *const in[], const ct_gradcheck_options *options,
                                ct_gradcheck_report *report);
 

@@ -70,6 +70,38 @@ static bool reverse(struct ct_checking *c, ct_tensor *const x[], unsigned flags,
     return ok ? passed(c) : (passed(c), false);
 }
 
+/* One sweep with the sum of all rows' cotangents, in whole multiples, must give the multiples of the rows. */
+static bool linear_in_cotangent(struct ct_checking *c, double *sum)
+{
+    struct ct_probe *p = &c->probe;
+    const int64_t rows = p->rows;
+    double *weights = ct_probe_array(p, rows * p->outputs), *combination = p->combination;
+    if (weights == NULL || rows == 0)
+        return rows == 0;
+    for (int64_t k = 0; k < rows; k++)
+        for (int64_t i = 0; i < p->outputs; i++)
+            weights[i] += (double)(2 + k % 3) * (combination != NULL ? combination[k * p->outputs + i] : i == k);
+    p->rows = 1, p->combination = weights;
+    const bool ok = reverse(c, p->x, 0, sum);
+    p->rows = rows, p->combination = combination;
+    for (int64_t i = 0, input = 0, start = 0; ok && i < p->elements; i++) {
+        for (; i - start >= p->count[input]; input++)
+            start += p->count[input];
+        double wanted = 0, size = 0, bar = 0;
+        for (int64_t k = 0; k < rows; k++) {
+            const double weight = (double)(2 + k % 3), term = weight * c->fused[k * p->elements + i];
+            wanted += term, size += fabs(term), bar += weight * c->spread[k * p->elements + i];
+        }
+        ct_finding finding = ct_finding_at(c, "cotangent", &(struct ct_direction){ .input = (int)input, .element = i - start }, 0);
+        finding.output = -1;
+        finding.analytic = sum[i], finding.numeric = wanted, finding.error_bar = bar + 64 * DBL_EPSILON * size;
+        finding.verdict = !isfinite(wanted) || fabs(sum[i] - wanted) <= finding.error_bar ? CT_RIGHT : CT_WRONG;
+        if (p->x[0]->dtype == CT_F64 && finding.verdict == CT_WRONG)
+            ct_finding_note(c, finding, size);
+    }
+    return ok;
+}
+
 /* The Jacobian at x both ways, and its spread when x moves by a few units in the last place. */
 static bool analytic(struct ct_checking *c)
 {
@@ -99,7 +131,7 @@ static bool analytic(struct ct_checking *c)
     }
     for (int j = 0; j < p->f->inputs; j++)
         ct_tensor_assign(p->moved[j], p->x[j]);
-    return passed(c);
+    return passed(c) && linear_in_cotangent(c, again);
 }
 
 /* tangent (rows) ← forward mode along a direction. False when f failed; an op without a forward rule is noted instead. */

@@ -20,8 +20,9 @@ static bool shadow_run(struct ct_checking *c, ct_dtype dtype, int rows, struct s
     ct_tensor *x[CT_MAX_INPUTS];
     struct ct_frame frame;
     shadow->tape = ct_tape_new();
-    if (shadow->tape != NULL)
-        shadow->tape->keeps_values = true; /* the rounding bound reads them all */
+    if (shadow->tape == NULL)
+        return false;
+    shadow->tape->keeps_values = true; /* bounds are made of operands' values */
     for (int j = 0; j < f->inputs; j++) {
         x[j] = ct_check_zeros(shadow->tape, dtype, p->x[j]->shape);
         for (int64_t i = 0; x[j] != NULL && i < p->count[j]; i++)

@@ -37,9 +37,11 @@ static bool all_finite(const ct_tensor *x)
 /* "operand 0 (2, 3) in [-1, 4]; " appended to text. */
 static void describe(char *text, size_t size, const char *what, int number, const ct_tensor *x)
 {
-    const struct survey s = survey(x);
     size_t length = strnlen(text, size);
     char name[32], range[80] = "no finite value";
+    if (x->storage == NULL) /* recorded before the mode was on, and let go of since */
+        return;
+    const struct survey s = survey(x);
     snprintf(name, sizeof name, number < 0 ? "%s" : "%s %d", what, number);
     if (s.low <= s.high)
         snprintf(range, sizeof range, "in [%.6g, %.6g]", s.low, s.high);
@@ -95,6 +97,9 @@ bool ct_anomaly_derivative(ct_tape *tape, const struct ct_node *node, const char
 
 void ct_tape_detect_anomaly(ct_tape *tape, bool on)
 {
-    if (tape != NULL)
-        tape->anomaly = on;
+    if (tape == NULL)
+        return;
+    tape->anomaly = on;
+    if (tape->node_count == 0)
+        tape->keeps_values = on; /* messages tell the operands' ranges */
 }

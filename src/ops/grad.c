@@ -253,7 +253,7 @@ static int begin_sweep(ct_tape *tape, unsigned flags)
     return paused;
 }
 
-ct_status ct_backward_from(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[], unsigned flags)
+static ct_status backward_from(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[], unsigned flags)
 {
     if (ct_tape_status(tape) != CT_OK)
         return ct_tape_status(tape);
@@ -285,11 +285,6 @@ ct_status ct_backward_from(ct_tape *tape, int outputs, ct_tensor *const output[]
     return ct_tape_status(tape);
 }
 
-ct_status ct_backward(ct_tape *tape, ct_tensor *output)
-{
-    return ct_backward_from(tape, 1, &output, NULL, 0);
-}
-
 /* Refuses inputs that no derivative can be asked for. */
 static bool check_inputs(ct_tape *tape, const char *who, int inputs, ct_tensor *const input[])
 {
@@ -303,7 +298,7 @@ static bool check_inputs(ct_tape *tape, const char *who, int inputs, ct_tensor *
     return true;
 }
 
-ct_status ct_grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[], int inputs,
+static ct_status grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[], int inputs,
                   ct_tensor *const input[], ct_tensor *gradient[], unsigned flags)
 {
     for (int j = 0; j < inputs; j++)
@@ -362,7 +357,7 @@ static bool push_node(ct_tape *tape, struct ct_node *node)
     return true;
 }
 
-ct_status ct_push(ct_tape *tape, int inputs, ct_tensor *const input[], ct_tensor *const tangent[], int outputs,
+static ct_status push(ct_tape *tape, int inputs, ct_tensor *const input[], ct_tensor *const tangent[], int outputs,
                   ct_tensor *const output[], ct_tensor *tangent_out[], unsigned flags)
 {
     for (int i = 0; i < outputs; i++)
@@ -396,4 +391,103 @@ ct_status ct_push(ct_tape *tape, int inputs, ct_tensor *const input[], ct_tensor
     for (int i = 0; !ok && i < outputs; i++)
         tangent_out[i] = NULL;
     return ct_tape_status(tape);
+}
+
+/* ---- a sweep inside a sweep ------------------------------------------------------------ */
+
+/* A rule may itself differentiate (a user's op whose derivative is written with ct_vjp). The outer sweep's marks then wait here: what each
+ * tensor holds at its first place in the record, and nothing at the others. */
+struct mark {
+    ct_tensor *tensor, *cotangent;
+    bool wanted, requested;
+};
+
+struct suspended {
+    size_t nodes, count;
+    bool *used, *passed;
+    struct mark *marks;
+};
+
+static bool suspend(ct_tape *tape, struct suspended *s)
+{
+    *s = (struct suspended){ .nodes = tape->node_count };
+    for (size_t n = 0; n < s->nodes; n++)
+        s->count += (size_t)tape->nodes[n]->call.arity + 1;
+    s->used = ct_allocate_array(s->nodes + 1, sizeof *s->used);
+    s->passed = ct_allocate_array(s->nodes + 1, sizeof *s->passed);
+    s->marks = ct_allocate_array(s->count + 1, sizeof *s->marks);
+    if (s->used == NULL || s->passed == NULL || s->marks == NULL) {
+        ct_fail(tape, CT_NO_MEMORY, "out of memory for a sweep inside a sweep");
+        return false;
+    }
+    struct mark *mark = s->marks;
+    for (size_t n = 0; n < s->nodes; n++) {
+        struct ct_node *node = tape->nodes[n];
+        s->used[n] = node->used, s->passed[n] = node->passed;
+        node->used = node->passed = false;
+        for (int i = -1; i < node->call.arity; i++, mark++) {
+            ct_tensor *tensor = i < 0 ? node->call.out : node->call.in[i];
+            *mark = (struct mark){ .tensor = tensor };
+            if (tensor == NULL)
+                continue;
+            *mark = (struct mark){ tensor, tensor->cotangent, tensor->wanted, tensor->requested };
+            tensor->cotangent = NULL;
+            tensor->wanted = tensor->requested = false;
+        }
+    }
+    return true;
+}
+
+static void resume(ct_tape *tape, struct suspended *s)
+{
+    for (size_t i = s->count; s->marks != NULL && s->passed != NULL && s->used != NULL && i-- > 0;) {
+        const struct mark *mark = &s->marks[i];
+        if (mark->tensor != NULL) {
+            mark->tensor->cotangent = mark->cotangent;
+            mark->tensor->wanted = mark->wanted, mark->tensor->requested = mark->requested;
+        }
+    }
+    for (size_t n = 0; s->marks != NULL && s->passed != NULL && s->used != NULL && n < s->nodes; n++)
+        tape->nodes[n]->used = s->used[n], tape->nodes[n]->passed = s->passed[n];
+    ct_release(s->marks, (s->count + 1) * sizeof *s->marks);
+    ct_release(s->used, (s->nodes + 1) * sizeof *s->used);
+    ct_release(s->passed, (s->nodes + 1) * sizeof *s->passed);
+}
+
+/* SWEEP(call): the call, in a sweep of its own. */
+#define SWEEP(call)                                        \
+    do {                                                   \
+        struct suspended outer;                            \
+        if (tape == NULL || tape->inside_rule == 0)        \
+            return call;                                   \
+        const int inside = tape->inside_rule;              \
+        if (suspend(tape, &outer)) {                       \
+            tape->inside_rule = 0;                         \
+            call;                                          \
+            tape->inside_rule = inside;                    \
+        }                                                  \
+        resume(tape, &outer);                              \
+        return ct_tape_status(tape);                       \
+    } while (0)
+
+ct_status ct_backward_from(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[], unsigned flags)
+{
+    SWEEP(backward_from(tape, outputs, output, cotangent, flags));
+}
+
+ct_status ct_backward(ct_tape *tape, ct_tensor *output)
+{
+    return ct_backward_from(tape, 1, &output, NULL, 0);
+}
+
+ct_status ct_grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[], int inputs,
+                  ct_tensor *const input[], ct_tensor *gradient[], unsigned flags)
+{
+    SWEEP(grad(tape, outputs, output, cotangent, inputs, input, gradient, flags));
+}
+
+ct_status ct_push(ct_tape *tape, int inputs, ct_tensor *const input[], ct_tensor *const tangent[], int outputs,
+                  ct_tensor *const output[], ct_tensor *tangent_out[], unsigned flags)
+{
+    SWEEP(push(tape, inputs, input, tangent, outputs, output, tangent_out, flags));
 }
