@@ -218,6 +218,62 @@ Test(out_of_memory, training_by_adam, .timeout = 600) { starve("Adam", with_adam
 Test(out_of_memory, training_by_rmsprop, .timeout = 600) { starve("RMSprop", with_rmsprop); }
 Test(out_of_memory, training_with_a_gradient_penalty, .timeout = 600) { starve("second derivatives", gradient_penalty); }
 
+/* ---- derivatives of functions, and their checks ---- */
+
+static ct_tensor *wave(ct_tape *tape, ct_tensor *const in[], void *context)
+{
+    (void)context;
+    return ct_sum(tape, ct_mul(tape, ct_tanh(tape, in[0]), in[0]));
+}
+
+static ct_tensor *twice(ct_tape *tape, ct_tensor *const in[], void *context) { return (void)context, ct_scale(tape, in[0], 2); }
+
+static struct outcome derivatives(void)
+{
+    const ct_function f = { wave, NULL, 1 }, g = { twice, NULL, 1 };
+    struct outcome outcome = { 0 };
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = ct_tensor_full(CT_F64, CT_SHAPE(2), 0.5), *product = NULL;
+    if (tape != NULL && x != NULL) {
+        ct_hvp(tape, &f, &x, &x, &product);
+        ct_tensor *results[] = { ct_jacobian(tape, &f, &x), ct_hessian(tape, &f, &x), product, ct_matrix(tape, &g, CT_F64, CT_SHAPE(2)),
+                                 ct_transpose_matrix(tape, &g, CT_F64, CT_SHAPE(2)) };
+        for (int i = 0; i < 5 && ct_tape_status(tape) == CT_OK; i++)
+            outcome.value += ct_tensor_at(results[i], 0) * (i + 1);
+    }
+    outcome.status = x == NULL ? CT_NO_MEMORY : ct_tape_status(tape);
+    ct_tape_free(tape);
+    ct_tensor_release(x);
+    return outcome;
+}
+
+static struct outcome checks(void)
+{
+    const ct_function f = { wave, NULL, 1 }, g = { twice, NULL, 1 };
+    struct outcome outcome = { 0 };
+    ct_gradcheck_report report;
+    ct_adjoint_report adjoint = { 0 };
+    ct_tensor *x = ct_tensor_full(CT_F64, CT_SHAPE(1), 0.5);
+    outcome.status = x == NULL ? CT_NO_MEMORY : CT_OK;
+    if (x != NULL) {
+        const ct_verdict verdict = ct_gradcheck(&f, &x, &(ct_gradcheck_options){ .float32 = true }, &report);
+        cr_assert(verdict == CT_RIGHT || (verdict == CT_UNDECIDABLE && report.status != CT_OK), "%s: %s", ct_verdict_name(verdict), report.message);
+        outcome.status = report.status;
+        outcome.value = (double)report.comparisons;
+    }
+    if (outcome.status == CT_OK) {
+        const bool good = ct_adjoint_check(&g, &g, CT_SHAPE(2), 1, &adjoint);
+        cr_assert(good == (adjoint.status == CT_OK), "%s", adjoint.message);
+        outcome.status = adjoint.status;
+        outcome.value += (double)adjoint.comparisons;
+    }
+    ct_tensor_release(x);
+    return outcome;
+}
+
+Test(out_of_memory, derivatives_of_functions) { starve("derivatives", derivatives); }
+Test(out_of_memory, checks_of_derivatives, .timeout = 600) { starve("checks", checks); }
+
 /* ---- files ---- */
 
 static void note(struct outcome *outcome, ct_status status)

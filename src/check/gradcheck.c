@@ -498,8 +498,9 @@ static void run(struct ct_checking *c, const ct_function *f, ct_tensor *const in
         check_unchanged(c, f->inputs, p->x, in);
         find_unused(c, closed->constant);
     }
-    if (ok && float32)
-        ct_check_float32(c);
+    ok = ok && (!float32 || ct_check_float32(c));
+    if (!ok)
+        ct_fail(p->store, CT_NO_MEMORY, "gradcheck: out of memory"); /* what failed otherwise has said so */
 }
 
 ct_verdict ct_gradcheck(const ct_function *f, ct_tensor *const in[], const ct_gradcheck_options *options, ct_gradcheck_report *report)

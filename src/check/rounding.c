@@ -72,9 +72,13 @@ double ct_rounding_bound(ct_tape *tape, ct_tensor *scalar, double unit)
         for (int i = 0; i < count && isfinite(total); i++)
             if (cotangent[i] != NULL) {
                 total += unit * contribution(work, &output[i]->node->call, cotangent[i]);
+                if (ct_tape_status(work) == CT_NO_MEMORY)
+                    ct_fail(tape, CT_NO_MEMORY, "%s", ct_tape_message(work)), total = INFINITY;
                 ct_tape_reset(work);
             }
     }
+    if (output == NULL || cotangent == NULL || work == NULL)
+        ct_fail(tape, CT_NO_MEMORY, "no memory to bound the rounding of %lld ops", (long long)length);
     ct_tape_free(work);
     ct_release(output, bytes);
     ct_release(cotangent, bytes);

@@ -79,16 +79,19 @@ bool ct_check_float32(struct ct_checking *c)
     struct ct_probe *p = &c->probe;
     struct shadow wide = { 0 }, narrow = { 0 };
     const int rows = p->rows < ROWS ? (int)p->rows : ROWS;
-    const bool ok = shadow_run(c, CT_F64, rows, &wide) && shadow_run(c, CT_F32, rows, &narrow);
+    bool ok = shadow_run(c, CT_F64, rows, &wide);
+    ct_tape **failed = ok ? &narrow.tape : &wide.tape;
+    ok = ok && shadow_run(c, CT_F32, rows, &narrow);
     if (ok) {
         compare(c, &wide, wide.y, narrow.y, -1, 0);
         for (int k = 0; k < rows; k++)
             for (int j = 0; j < p->f->inputs; j++)
                 compare(c, &wide, wide.gradient[k][j], narrow.gradient[k][j], j, k);
-    } else {
-        ct_tape *which = narrow.tape != NULL ? narrow.tape : wide.tape;
-        ct_fail(p->store, which != NULL ? ct_tape_status(which) : CT_NO_MEMORY, "in float32: %s", ct_tape_message(which));
+        failed = &wide.tape;
+        ok = ct_tape_status(*failed) == CT_OK;
     }
+    if (!ok)
+        ct_fail(p->store, ct_tape_status(*failed), "in float32: %s", ct_tape_message(*failed));
     ct_tape_free(wide.tape);
     ct_tape_free(narrow.tape);
     return ok;
