@@ -60,6 +60,31 @@ Test(pool, the_first_of_equal_maxima_gets_the_gradient)
     ct_tensor_release(x);
 }
 
+/* Of a window of −∞ alone the first element is the maximum. Strides 1 to 3, padding, dilation; x = (−∞ five times, 1, 0). */
+Test(pool, windows_of_minus_infinity)
+{
+    static const struct {
+        ct_pool_options options;
+        double gradient[7];
+    } cases[] = {
+        { { .kernel = { 3 }, .stride = { 1 }, .padding = { 1 } }, { 2, 1, 1, 0, 0, 3, 0 } },
+        { { .kernel = { 2 } }, { 1, 0, 1, 0, 0, 1, 0 } },
+        { { .kernel = { 2 }, .stride = { 3 }, .padding = { 1 }, .dilation = { 2 } }, { 0, 1, 1, 0, 0, 1, 0 } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (ct_dtype dtype = CT_F32; dtype <= CT_F64; dtype++) {
+            ct_tape *tape = ct_tape_new();
+            ct_tensor *x = ct_tensor_full(dtype, CT_SHAPE(1, 1, 7), -INFINITY);
+            const double all[] = { -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, 1, 0 };
+            ct_tensor_copy_in(x, CT_F64, all, 7);
+            ct_requires_grad(x, true);
+            cr_assert_eq(ct_backward(tape, ct_sum(tape, ct_max_pool1d(tape, x, &cases[i].options))), CT_OK);
+            expect(ct_gradient(x), 7, cases[i].gradient, 0);
+            ct_tape_free(tape);
+            ct_tensor_release(x);
+        }
+}
+
 Test(upsample, values)
 {
     ct_tape *tape = ct_tape_new();

@@ -32,29 +32,56 @@ static span span_of(const ct_windows *w, int axis, int64_t q)
     return s;
 }
 
+/* Compares one place of every window of a row with the best so far; `at` says where the best is, less the window's own shift. */
+static inline void max_place(const real *restrict x, int64_t stride, real place, int64_t count, real *restrict y, real *restrict at)
+{
+    for (int64_t q = 0; q < count; q++) {
+        const real v = x[q * stride], most = y[q];
+        const bool larger = (v > most) | ((v != v) & (most == most)) | (at[q] <= -INFINITY); /* at first there is nothing */
+        y[q] = larger ? v : most;
+        at[q] = larger ? place : at[q];
+    }
+}
+
+/* One row of outputs, place by place of the window, so that the inner loop has neither branches nor bounds. */
+static void max_row(const ct_windows *w, const real *x, span a, span b, real *y, real *index)
+{
+    const int64_t stride = w->stride[2];
+    for (int64_t q = 0; q < w->out[2]; q++)
+        y[q] = index[q] = -INFINITY;
+    for (int64_t i = a.first; i < a.end; i += a.step)
+        for (int64_t j = b.first; j < b.end; j += b.step)
+            for (int64_t k = 0; k < w->kernel[2]; k++) {
+                const int64_t row = (i * w->in[1] + j) * w->in[2], shift = k * w->dilation[2] - w->padding[2];
+                const int64_t first = shift < 0 ? (stride - 1 - shift) / stride : 0;
+                const int64_t fit = shift < w->in[2] ? (w->in[2] - 1 - shift) / stride + 1 : 0;
+                const int64_t count = (fit < w->out[2] ? fit : w->out[2]) - first;
+                if (count <= 0)
+                    continue;
+                const real *from = x + row + shift + first * stride;
+                if (stride == 2) /* the compiler vectorises those that it knows */
+                    max_place(from, 2, (real)(row + shift), count, y + first, index + first);
+                else if (stride == 1)
+                    max_place(from, 1, (real)(row + shift), count, y + first, index + first);
+                else
+                    max_place(from, stride, (real)(row + shift), count, y + first, index + first);
+            }
+    for (int64_t q = 0; q < w->out[2]; q++)
+        index[q] += (real)(q * stride);
+}
+
 static void max_planes(void *context, int64_t begin, int64_t end)
 {
     const pool_work *work = context;
     const ct_windows *w = work->w;
     const int64_t in_plane = product(w->in), out_plane = product(w->out);
     for (int64_t p = begin; p < end; p++) {
-        const real *x = work->from + p * in_plane;
-        real *y = work->to + p * out_plane, *index = work->index + p * out_plane;
-        for (int64_t q0 = 0; q0 < w->out[0]; q0++)
-            for (int64_t q1 = 0; q1 < w->out[1]; q1++)
-                for (int64_t q2 = 0; q2 < w->out[2]; q2++) {
-                    const span a = span_of(w, 0, q0), b = span_of(w, 1, q1), c = span_of(w, 2, q2);
-                    int64_t best = (a.first * w->in[1] + b.first) * w->in[2] + c.first;
-                    for (int64_t i = a.first; i < a.end; i += a.step)
-                        for (int64_t j = b.first; j < b.end; j += b.step)
-                            for (int64_t k = c.first; k < c.end; k += c.step) {
-                                const int64_t at = (i * w->in[1] + j) * w->in[2] + k;
-                                if (x[at] > x[best] || (isnan(x[at]) && !isnan(x[best])))
-                                    best = at;
-                            }
-                    *y++ = x[best];
-                    *index++ = (real)best;
-                }
+        int64_t row = p * out_plane;
+        for (int64_t q0 = 0; q0 < w->out[0]; q0++) {
+            const span a = span_of(w, 0, q0);
+            for (int64_t q1 = 0; q1 < w->out[1]; q1++, row += w->out[2])
+                max_row(w, work->from + p * in_plane, a, span_of(w, 1, q1), work->to + row, work->index + row);
+        }
     }
 }
 
