@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <criterion/criterion.h>
@@ -123,18 +124,81 @@ Test(data, jpeg_damage)
     }
 }
 
-/* Headers that promise more than 64 MiB: refused before the memory is asked for. */
+/* Memory through the library's allocator: what is out, and the most that ever was. */
+static struct {
+    size_t now, most;
+} memory;
+
+static void *take(void *context, size_t size)
+{
+    (void)context;
+    memory.now += size;
+    memory.most = memory.now > memory.most ? memory.now : memory.most;
+    return aligned_alloc(64, (size + 63) / 64 * 64);
+}
+
+static void give(void *context, void *block, size_t size)
+{
+    (void)context;
+    memory.now -= size;
+    free(block);
+}
+
+static long resident_kilobytes(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+enum { CEILING = 64 << 20 };
+
+/* What is decoded, or refused, stays below 64 MiB: for PNG counted, for libjpeg-turbo by what the process holds. */
 Test(data, decoders_are_bounded)
 {
+    const ct_source_options small = { .channels = 3, .size = 8 };
+    float to[3 * 64];
     ct_error error = { CT_OK, "" };
     size_t size;
+    uint8_t *flat = calloc(3000, 3000);
+    cr_assert_eq(ct_png_write("large.png", 3000, 3000, 1, flat, NULL), CT_OK);
+    cr_assert_eq(ct_png_write("larger.png", 4096, 2196, 1, flat, NULL), CT_OK);
+    uint8_t *bytes = read_bytes("larger.png", &size);
+    bytes[24] = 16, bytes[25] = 6; /* as 16-bit RGBA, with an eighth of its data: 72 MB are asked for first */
+    write_bytes("promises.png", bytes, size);
+    free(bytes), free(flat);
+    make_jpeg("large.jpg", 3600, 2400, TJFLAG_PROGRESSIVE);
+
+    ct_set_allocator(&(ct_allocator){ take, give, NULL });
+    ct_source *source = ct_source_folder(".", &small, NULL);
+    cr_assert(source != NULL && ct_source_count(source) == 4);
+    const long before = resident_kilobytes();
+    cr_expect_eq(ct_source_read(source, 0, to, &error), CT_OK, "%s", error.message); /* large.jpg */
+    const long grown = resident_kilobytes() - before;
+#ifdef __SANITIZE_ADDRESS__
+    (void)grown; /* its own bookkeeping counts there */
+#else
+    cr_expect(grown < CEILING / 1024, "large.jpg took %ld KiB", grown);
+#endif
+    memory.most = memory.now;
+    for (int64_t i = 1; i < 4; i++) {
+        ct_status status = ct_source_read(source, i, to, &error);
+        char name[32];
+        bool promises = strcmp(ct_source_name(source, i, name, sizeof name), "./promises.png") == 0;
+        cr_expect_eq(status, promises ? CT_BAD_FORMAT : CT_OK, "%s: %s", name, error.message);
+    }
+    cr_expect(strstr(error.message, "take more than 67108864 bytes to decode") != NULL, "%s", error.message);
+    cr_expect(memory.most < CEILING + (1 << 20), "%zu bytes", memory.most);
+    ct_source_free(source);
+    ct_set_allocator(NULL);
+
     make_jpeg("b.jpg", 16, 16, TJFLAG_PROGRESSIVE);
-    uint8_t *bytes = read_bytes("b.jpg", &size);
+    bytes = read_bytes("b.jpg", &size);
     for (size_t i = 0; i + 8 < size; i++)
         if (bytes[i] == 0xff && bytes[i + 1] == 0xc2)
             bytes[i + 5] = bytes[i + 7] = 0x7f; /* 32,528 × 32,528 */
     cr_expect_null(ct_image_parse(bytes, size, 1, &error));
-    cr_expect(strstr(error.message, "in several scans need more than") != NULL, "%s", error.message);
+    cr_expect(strstr(error.message, "in several scans take more than") != NULL, "%s", error.message);
     free(bytes);
 
     cr_assert_eq(ct_png_write("a.png", 1, 1, 1, (uint8_t[]){ 255 }, NULL), CT_OK);

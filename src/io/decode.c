@@ -43,23 +43,32 @@ static bool data_begins(const uint8_t *bytes, size_t size)
     return false;
 }
 
+/* Of the last failure, which may have no reason. */
+static const char *png_reason(void)
+{
+    return stbi__g_failure_reason != NULL ? stbi__g_failure_reason : "damaged";
+}
+
 static ct_status decode_png(const uint8_t *bytes, size_t size, int channels, struct ct_view *pixels, ct_error *error)
 {
     int width = 0, height = 0, stored = 0;
     uint8_t *data = NULL;
     ct_status status = CT_OK;
     ct_heap_budget(CT_DECODER_BUDGET);
+    stbi__g_failure_reason = NULL;
     if (!stbi_info_from_memory(bytes, (int)size, &width, &height, &stored))
-        status = BAD("png: %s", stbi_failure_reason());
+        status = BAD("png: %s", png_reason());
     else if (!sides_good(width, height))
         status = BAD("png: %d × %d pixels; sides up to %d are read", width, height, CT_LARGEST_SIDE);
     else if (!data_begins(bytes, size))
         status = BAD("png: no image data");
-    else if ((data = stbi_load_from_memory(bytes, (int)size, &width, &height, &stored, channels)) == NULL)
-        status = BAD("png: %s", stbi_failure_reason());
-    else
+    else if ((data = stbi_load_from_memory(bytes, (int)size, &width, &height, &stored, channels)) != NULL)
         interleaved(pixels, data, channels, width, height);
-    if (status != CT_OK && ct_heap_failed())
+    else
+        status = BAD("png: %s", png_reason());
+    if (status != CT_OK && ct_heap_refusal() == CT_HEAP_OVER_BUDGET)
+        status = BAD("png: %d × %d pixels take more than %zu bytes to decode", width, height, CT_DECODER_BUDGET);
+    if (status != CT_OK && ct_heap_refusal() == CT_HEAP_NO_MEMORY)
         status = ct_error_set(error, CT_NO_MEMORY, "png: out of memory for %d × %d", width, height);
     ct_heap_budget(SIZE_MAX);
     return status;
@@ -100,7 +109,7 @@ static size_t coefficient_bytes(int width, int height, int sampling)
 {
     /* 16 bits each, in blocks of 8 × 8, up to four of them a unit. */
     size_t area = ((size_t)width + 32) * ((size_t)height + 32);
-    return sampling == TJSAMP_GRAY ? 2 * area : sampling == TJSAMP_444 ? 8 * area : sampling == TJSAMP_422 || sampling == TJSAMP_440 ? 4 * area : 3 * area;
+    return area * (sampling == TJSAMP_GRAY ? 2 : sampling == TJSAMP_444 ? 8 : sampling == TJSAMP_422 || sampling == TJSAMP_440 ? 4 : 3);
 }
 
 /* 1, 2, 4 or 8: as long as the shorter side stays twice what is enough, or until the sides are within bounds. */
@@ -128,14 +137,14 @@ static ct_status decode_jpeg(tjhandle handle, const uint8_t *bytes, size_t size,
         return jpeg_failed(handle, error);
     if (!look_at_scans(bytes, size, &whole))
         return BAD("jpeg: no frame and scan among its markers");
-    if (whole && coefficient_bytes(width, height, sampling) > CT_DECODER_BUDGET)
-        return BAD("jpeg: %d × %d pixels in several scans need more than %zu bytes", width, height, CT_DECODER_BUDGET);
     tjscalingfactor scale = { 1, reduction(width, height, enough) };
     int scaled_width = TJSCALED(width, scale), scaled_height = TJSCALED(height, scale);
     if (!sides_good(scaled_width, scaled_height))
         return BAD("jpeg: %d × %d pixels; sides up to %d are read", width, height, 8 * CT_LARGEST_SIDE);
-    size_t area = (size_t)scaled_width * (size_t)scaled_height;
-    uint8_t *data = ct_heap_allocate(area * (size_t)channels);
+    size_t pixel_bytes = (size_t)scaled_width * (size_t)scaled_height * (size_t)channels;
+    if (whole && coefficient_bytes(width, height, sampling) + pixel_bytes > CT_DECODER_BUDGET)
+        return BAD("jpeg: %d × %d pixels in several scans take more than %zu bytes to decode", width, height, CT_DECODER_BUDGET);
+    uint8_t *data = ct_heap_allocate(pixel_bytes);
     if (data == NULL)
         return ct_error_set(error, CT_NO_MEMORY, "jpeg: out of memory for %d × %d", width, height);
     if (tjDecompress2(handle, bytes, size, data, scaled_width, 0, scaled_height, channels == 1 ? TJPF_GRAY : TJPF_RGB,

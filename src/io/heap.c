@@ -4,27 +4,29 @@
 #include "internal.h"
 
 static _Thread_local size_t budget = SIZE_MAX;
-static _Thread_local bool failed;
+static _Thread_local enum ct_heap_refusal refusal;
 
 void ct_heap_budget(size_t bytes)
 {
     budget = bytes;
-    failed = false;
+    refusal = CT_HEAP_REFUSED_NOTHING;
 }
 
-bool ct_heap_failed(void)
+enum ct_heap_refusal ct_heap_refusal(void)
 {
-    return failed;
+    return refusal;
 }
 
 void *ct_heap_allocate(size_t size)
 {
     size_t whole;
-    if (__builtin_add_overflow(size, (size_t)CT_ALIGNMENT, &whole) || whole > budget)
+    if (__builtin_add_overflow(size, (size_t)CT_ALIGNMENT, &whole) || whole > budget) {
+        refusal = CT_HEAP_OVER_BUDGET;
         return NULL;
+    }
     char *memory = ct_allocate(whole);
     if (memory == NULL) {
-        failed = true;
+        refusal = CT_HEAP_NO_MEMORY;
         return NULL;
     }
     if (budget != SIZE_MAX)

@@ -49,6 +49,8 @@ void *ct_heap_allocate(size_t size);
 void *ct_heap_resize(void *memory, size_t size);
 void ct_heap_free(void *memory);
 void ct_heap_budget(size_t bytes); /* what may still be taken; SIZE_MAX: anything */
-bool ct_heap_failed(void);         /* whether the allocator, not the budget, refused since the budget was set */
+/* Why the last refusal since the budget was set. */
+enum ct_heap_refusal { CT_HEAP_REFUSED_NOTHING, CT_HEAP_OVER_BUDGET, CT_HEAP_NO_MEMORY };
+enum ct_heap_refusal ct_heap_refusal(void);
 
 #endif
