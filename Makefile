@@ -48,7 +48,7 @@ all: deps ## build the library and the programs
 build: $(BUILD)/libcotangent.a $(BUILD)/libcotangent.so $(PROGRAMS)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
 
 deps:
 	@scripts/install-dependencies
@@ -145,6 +145,20 @@ $(BUILD)/kill-matrix: $(patsubst %,$(BUILD)/tests/%.o,kill_matrix/main mutations
 kill-matrix: deps ## which mutation which gradient check convicts: docs/kill-matrix.md
 	+@$(SUBMAKE) $(BUILD)/kill-matrix
 	$(RUN) $(BUILD)/kill-matrix | tee $(BUILD)/kill-matrix.md
+
+.PHONY: test-isa test-aarch64
+# What this machine runs, as the dynamic linker knows it.
+ISAS_HERE := $(shell /lib64/ld-linux-x86-64.so.2 --help 2>/dev/null | sed -n 's/^  \(x86-64-v[34]\) .supported.*/\1/p') baseline
+test-isa: deps ## the tests of convolutions with each instruction set that runs here
+	+@$(SUBMAKE) $(BUILD)/test
+	@for isa in $(ISAS_HERE); do echo "CT_ISA=$$isa"; CT_ISA=$$isa $(RUN) $(BUILD)/test --filter '@(conv|golden|bilinear)*/*' || exit 1; done
+
+# Debian's cross compiler and qemu-user, not installed by default: gcc-aarch64-linux-gnu qemu-user.
+AARCH64 := aarch64-linux-gnu-gcc $(CSTD) -O3 $(WARN) -static -Iinclude -ffp-contract=fast -DCT_VARIANT=baseline
+test-aarch64: ## cross-compile the vector functions for aarch64 and test them under qemu-user
+	@mkdir -p $(BUILD)/aarch64
+	$(AARCH64) -DCT_VARIANT_NAME='"baseline"' -o $(BUILD)/aarch64/vector $(VECTORS) tests/vector/vector.c -lm
+	qemu-aarch64 $(BUILD)/aarch64/vector
 
 report: ## train for a moment, open the report in headless Chromium and photograph it
 	+@$(SUBMAKE) $(BUILD)/dcgan

@@ -1,0 +1,204 @@
+/* The functions of src/ops/vector against plain loops, without the library: for machines that only an emulator runs (make test-aarch64).
+ * Prints what differs; exit status 1 if anything does. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/ops/vector/bilinear_tables.h"
+#include "../../src/ops/vector/vector.h"
+
+extern CT_HIDDEN const ct_vectors ct_vectors_baseline;
+static const ct_vectors *const v = &ct_vectors_baseline;
+
+enum { ROOM = 1 << 16, MOST_LANES = 16 };
+static _Alignas(64) float a[ROOM], b[ROOM], c[ROOM], expected[ROOM];
+static uint32_t state = 1;
+static int failures;
+
+static int64_t draw(int64_t count)
+{
+    state = state * 1664525u + 1013904223u;
+    return (int64_t)(state >> 8) % count;
+}
+
+/* Small integers: sums are exact. */
+static void fill(float *to)
+{
+    for (int i = 0; i < ROOM; i++)
+        to[i] = (float)(draw(15) - 7);
+}
+
+static void compare(const char *what, double tolerance)
+{
+    for (int i = 0; i < ROOM; i++)
+        if (!(fabs((double)c[i] - (double)expected[i]) <= tolerance)) {
+            printf("%s: [%d] is %g, should be %g\n", what, i, (double)c[i], (double)expected[i]);
+            failures++;
+            return;
+        }
+}
+
+static void start(void)
+{
+    fill(a), fill(b), fill(c);
+    memcpy(expected, c, sizeof c);
+}
+
+static void gather_and_scatter(void)
+{
+    for (int round = 0; round < 300; round++) {
+        int64_t count = 1 + draw(50), apart = 1 + draw(70), step = v->lanes + draw(9), valid = 1 + draw(v->lanes), place[MOST_LANES];
+        int64_t last = (valid - 1) * apart + count;
+        const float *end = a + last + draw(30);
+
+        start();
+        v->gather(a, end, apart, (int)valid, count, c, step);
+        for (int64_t j = 0; j < count; j++)
+            for (int l = 0; l < v->lanes; l++)
+                expected[j * step + l] = l < valid ? a[l * apart + j] : 0;
+        compare("gather", 0);
+
+        start();
+        for (int l = 0; l < v->lanes; l++)
+            place[l] = draw(1000);
+        v->gather_at(a, a + ROOM, place, (int)valid, count, c, step);
+        for (int64_t j = 0; j < count; j++)
+            for (int l = 0; l < v->lanes; l++)
+                expected[j * step + l] = l < valid ? a[place[l] + j] : 0;
+        compare("gather_at", 0);
+
+        start();
+        apart += count; /* lanes do not overlap */
+        v->scatter(a, step, count, c, apart, (int)valid);
+        for (int64_t j = 0; j < count; j++)
+            for (int l = 0; l < valid; l++)
+                expected[l * apart + j] = a[j * step + l];
+        compare("scatter", 0);
+    }
+}
+
+static void products(void)
+{
+    const int64_t panel = v->panel;
+
+    for (int round = 0; round < 100; round++) {
+        int64_t groups = 1 + draw(3), rows = 1 + draw(20), panels = 1 + draw(2), runs = 1 + draw(6), run = 1 + draw(60);
+        int64_t last = 1 + draw(run), a_run[6], products = (runs - 1) * run + last;
+        bool add = draw(2);
+
+        start();
+        for (int64_t r = 0; r < runs; r++)
+            a_run[r] = draw(1000);
+        v->multiply(&(ct_product){ .groups = groups, .rows = rows, .panels = panels, .runs = runs, .run = run, .last = last, .a = a,
+                                   .a_run = a_run, .a_group = 77, .a_row = 13, .b = b, .b_panel = products * panel, .c = c,
+                                   .c_panel = 3 * 20 * panel, .c_group = 20 * panel, .c_row = panel, .add = add });
+        for (int64_t i = 0; i < groups * rows * panels * panel; i++) {
+            int64_t lane = i % panel, row = i / panel % rows, g = i / panel / rows % groups, n = i / panel / rows / groups;
+            float *to = &expected[n * 60 * panel + g * 20 * panel + row * panel + lane], sum = 0;
+            for (int64_t k = 0; k < products; k++)
+                sum += a[g * 77 + row * 13 + a_run[k / run] + k % run] * b[n * products * panel + k * panel + lane];
+            *to = add ? *to + sum : sum;
+        }
+        compare("multiply", 0);
+
+        start();
+        int64_t steps = 1 + draw(200);
+        v->multiply_outer(&(ct_outer_product){ .rows = rows, .panels = panels, .runs = groups, .steps = steps, .a = a, .a_run = 333,
+                                               .a_step = 21, .b = b + 1, .b_run = 500, .b_step = panel + 3, .b_panel = 9000, .c = c,
+                                               .c_panel = 20 * panel, .c_row = panel, .add = add });
+        for (int64_t i = 0; i < rows * panels * panel; i++) {
+            int64_t lane = i % panel, row = i / panel % rows, n = i / panel / rows;
+            float *to = &expected[n * 20 * panel + row * panel + lane], sum = 0;
+            for (int64_t r = 0; r < groups; r++)
+                for (int64_t k = 0; k < steps; k++)
+                    sum += a[r * 333 + k * 21 + row] * b[1 + n * 9000 + r * 500 + k * (panel + 3) + lane];
+            *to = add ? *to + sum : sum;
+        }
+        compare("multiply_outer", 0);
+    }
+}
+
+static void lane_products(void)
+{
+    const int64_t lanes = v->lanes;
+
+    for (int round = 0; round < 100; round++) {
+        int64_t groups = 1 + draw(3), rows = 1 + draw(20), taps = 1 + draw(20), a_tap[20];
+        ct_lane_product p = { .groups = groups, .rows = rows, .taps = taps, .a = a, .a_tap = a_tap, .a_group = 64 * lanes,
+                              .a_row = 2 * lanes, .b = b, .c = c, .c_group = 20 * lanes, .c_row = lanes, .add = draw(2) };
+
+        start();
+        for (int64_t t = 0; t < taps; t++)
+            a_tap[t] = draw(50) * lanes;
+        v->multiply_lanes(&p);
+        for (int64_t i = 0; i < groups * rows * lanes; i++) {
+            int64_t lane = i % lanes, row = i / lanes % rows, g = i / lanes / rows;
+            float *to = &expected[(g * 20 + row) * lanes + lane], sum = p.add ? *to : 0;
+            for (int64_t t = 0; t < taps; t++)
+                sum += a[(g * 64 + row * 2) * lanes + a_tap[t] + lane] * b[t * lanes + lane];
+            *to = sum;
+        }
+        compare("multiply_lanes", 0);
+
+        start();
+        p.b = c, p.c = b;
+        v->multiply_lanes_outer(&p);
+        for (int64_t i = 0; i < taps * lanes; i++) {
+            float sum = p.add ? expected[i] : 0;
+            for (int64_t g = 0; g < groups; g++)
+                for (int64_t row = 0; row < rows; row++)
+                    sum += a[(g * 64 + row * 2) * lanes + a_tap[i / lanes] + i % lanes] * b[(g * 20 + row) * lanes + i % lanes];
+            expected[i] = sum;
+        }
+        compare("multiply_lanes_outer", 0);
+    }
+}
+
+/* out ← or += matrix · in for 3 groups of 5 lines. */
+static void transform(ct_transform *function, const float *matrix, int rows, int columns, bool transposed, bool add)
+{
+    const int64_t lanes = v->lanes;
+    const ct_lines from = { 2 * lanes, 13 * lanes, 70 * lanes }, to = { 3 * lanes, 19 * lanes, 100 * lanes };
+    int outputs = transposed ? columns : rows, inputs = transposed ? rows : columns;
+
+    start();
+    function(a, from, c, to, 5, 3);
+    for (int64_t i = 0; i < 15 * outputs * lanes; i++) {
+        int64_t lane = i % lanes, row = i / lanes % outputs, line = i / lanes / outputs % 5, group = i / lanes / outputs / 5;
+        float *at = &expected[row * to.step + line * to.line + group * to.group + lane];
+        double sum = add ? (double)*at : 0;
+        for (int j = 0; j < inputs; j++)
+            sum += (double)(transposed ? matrix[j * columns + row] : matrix[row * columns + j]) *
+                   (double)a[j * from.step + line * from.line + group * from.group + lane];
+        *at = (float)sum;
+    }
+    compare("transform", 1e-4);
+}
+
+static void transforms(void)
+{
+    int i = 0;
+#define EACH(id, m, r)                                                                                                        \
+    {                                                                                                                         \
+        ct_transform *const *t = v->transforms[i++];                                                                          \
+        transform(t[CT_INPUT], &ct_f##id##_b[0][0], m + r - 1, m + r - 1, false, false);                                      \
+        transform(t[CT_INPUT_ADJOINT], &ct_f##id##_b[0][0], m + r - 1, m + r - 1, true, true);                                \
+        transform(t[CT_KERNEL_SIDE], &ct_f##id##_g[0][0], m + r - 1, r, false, false);                                        \
+        transform(t[CT_KERNEL_ADJOINT], &ct_f##id##_g[0][0], m + r - 1, r, true, false);                                      \
+        transform(t[CT_OUTPUT], &ct_f##id##_a[0][0], m + r - 1, m, true, false);                                              \
+        transform(t[CT_OUTPUT_ADJOINT], &ct_f##id##_a[0][0], m + r - 1, m, false, false);                                     \
+    }
+    CT_BILINEAR_ALGORITHMS(EACH)
+}
+
+int main(void)
+{
+    gather_and_scatter();
+    products();
+    lane_products();
+    transforms();
+    if (failures == 0)
+        printf("%s, %d lanes: every function of src/ops/vector does what plain loops do\n", v->name, v->lanes);
+    return failures > 0;
+}
