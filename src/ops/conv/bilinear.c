@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-#define CHUNK 60             /* tiles of a piece, about: a multiple of the rows of every product's tile */
-#define PIECES 16            /* wanted, for threads */
-#define KEPT ((int64_t)1 << 22) /* floats of transformed data that conv_weight keeps at a time, about */
+#define CHUNK 32              /* tiles of a piece, about: what their points take should stay in the second-level cache */
+#define PIECES 8               /* wanted, for threads */
+#define KEPT ((int64_t)1 << 20) /* floats of transformed data that conv_weight keeps at a time, about */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -195,7 +195,7 @@ static bool run_product(ct_tape *tape, struct job *job)
     job->across = panel / p->v->lanes;
     job->keep_data = p->all * source_panels * panel < rows * target_panels * panel;
     if (job->keep_data) {
-        job->block = job->across;
+        job->block = job->across * most(1, least(4 / job->target->phases, ceil_divide(job->target->vectors, job->across) / PIECES));
         job->rows_block = job->across * most(1, CT_PARTIAL_SUM / (panel * job->source->phases));
         pieces = ceil_divide(job->target->vectors, job->block);
         kept = p->points * point_stride(p, source_panels, p->all);

@@ -25,6 +25,8 @@ static double columns(const ct_conv_form *f)
     double in = (double)(f->x_channels / f->groups), out = (double)(f->y_channels / f->groups);
     double copied = (double)f->batch * (double)f->x_channels * volume(f->k) * volume(f->y);
     double slower = 1 + 6 / out + 24 / (in * volume(f->k));
+    if (ct_conv_is_dense(f))
+        return 1000 + ct_conv_work(f) / (products_per_ns * 0.8) + 0.1 * out * in * volume(f->k);
     return 2000 + 0.4 * copied + ct_conv_work(f) / (products_per_ns * 0.9) * slower;
 }
 

@@ -112,6 +112,32 @@ static bool fits(const ct_conv_form *form)
     return !__builtin_mul_overflow(in, volume(form->k), &wide) && wide <= INT32_MAX / 64 && volume(form->y) <= INT32_MAX;
 }
 
+/* ---- a kernel that covers all of x ---- */
+
+typedef void dense_kernel(const ct_conv_form *form, ct_conv_map map, const void *a, const void *b, void *out, int64_t begin, int64_t end);
+
+struct dense_job {
+    dense_kernel *kernel;
+    const ct_conv_form *form;
+    ct_conv_map map;
+    const void *a, *b;
+    void *out;
+};
+
+static void run_dense(void *context, int64_t begin, int64_t end)
+{
+    const struct dense_job *job = context;
+    job->kernel(job->form, job->map, job->a, job->b, job->out, begin, end);
+}
+
+bool ct_conv_is_dense(const ct_conv_form *f)
+{
+    bool dense = f->groups == 1 && volume(f->y) == 1 && f->batch <= INT32_MAX;
+    for (int a = 0; a < CT_MAX_SPATIAL; a++)
+        dense &= f->x[a] == f->k[a] && f->padding[a] == 0;
+    return dense && fits(f);
+}
+
 bool ct_conv_run_columns(ct_tape *tape, const ct_conv_form *form, ct_conv_map map, ct_dtype dtype, const void *a, const void *b,
                          void *out)
 {
@@ -138,6 +164,12 @@ bool ct_conv_run_columns(ct_tape *tape, const ct_conv_form *form, ct_conv_map ma
     if (!fits(form))
         return ct_conv_run_reference(tape, form, map, dtype, a, b, out);
     pthread_once(&once, one_thread);
+    if (ct_conv_is_dense(form)) {
+        int64_t columns = map == CT_MAP_CONV ? form->y_channels : form->x_channels * volume(form->k);
+        ct_parallel_for(columns, map == CT_MAP_CONV ? 32 : 512, run_dense,
+                        &(struct dense_job){ CT_KERNEL_OF(dtype, ct_k_dense), form, map, a, b, out });
+        return true;
+    }
     cut(&job);
 
     ct_tensor *scratch = ct_tape_tensor(tape, dtype, CT_SHAPE(job.lanes, job.lane_numbers));

@@ -36,6 +36,7 @@ typedef bool ct_conv_run(ct_tape *tape, const ct_conv_form *form, ct_conv_map ma
 
 ct_conv_run ct_conv_run_reference; /* reference.c */
 ct_conv_run ct_conv_run_columns;   /* columns.c */
+bool ct_conv_is_dense(const ct_conv_form *form); /* of one group, a kernel that covers all of x: columns copies none */
 ct_conv_run ct_conv_run_bilinear;  /* bilinear.c: in float32; columns where the form has no bilinear algorithm */
 
 ct_conv_run ct_conv_run_direct;    /* direct.c: in float32; columns where a kernel is wider than it knows */

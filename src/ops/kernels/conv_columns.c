@@ -111,15 +111,27 @@ static struct place find_place(const ct_conv_form *f, const ct_columns_piece *p)
     };
 }
 
+/* A kernel of one tap, no stride, no padding: x is its own columns. */
+static bool is_columns(const ct_conv_form *f)
+{
+    bool same = volume(f->k) == 1 && volume(f->stride) == 1;
+    for (int a = 0; a < 3; a++)
+        same &= f->padding[a] == 0 && f->x[a] == f->y[a];
+    return same;
+}
+
 void X(ct_k_columns_y)(const ct_conv_form *f, const ct_columns_piece *p, const void *x, const void *w, void *y, void *scratch)
 {
     struct place at = find_place(f, p);
 
     for (int64_t q = p->begin; q < p->end; q += p->tile) {
         int64_t end = least(q + p->tile, p->end);
-        columns(f, p->channels, (real *)x + at.x, scratch, q, end, false);
-        GEMM(CblasRowMajor, CblasNoTrans, CblasNoTrans, at.out, (int)(end - q), at.rows, 1, (const real *)w + at.w, at.wide, scratch,
-             (int)(end - q), 0, (real *)y + at.y + q, (int)at.positions);
+        const bool own = is_columns(f);
+        if (!own)
+            columns(f, p->channels, (real *)x + at.x, scratch, q, end, false);
+        GEMM(CblasRowMajor, CblasNoTrans, CblasNoTrans, at.out, (int)(end - q), at.rows, 1, (const real *)w + at.w, at.wide,
+             own ? (const real *)x + at.x + q : scratch, (int)(own ? at.positions : end - q), 0, (real *)y + at.y + q,
+             (int)at.positions);
     }
 }
 
@@ -127,12 +139,16 @@ void X(ct_k_columns_x)(const ct_conv_form *f, const ct_columns_piece *p, const v
 {
     struct place at = find_place(f, p);
 
-    memset((real *)x + at.x, 0, (size_t)(p->channels * volume(f->x)) * sizeof(real));
+    const bool own = is_columns(f);
+    if (!own)
+        memset((real *)x + at.x, 0, (size_t)(p->channels * volume(f->x)) * sizeof(real));
     for (int64_t q = p->begin; q < p->end; q += p->tile) {
         int64_t end = least(q + p->tile, p->end);
         GEMM(CblasRowMajor, CblasTrans, CblasNoTrans, at.rows, (int)(end - q), at.out, 1, (const real *)w + at.w, at.wide,
-             (const real *)y + at.y + q, (int)at.positions, 0, scratch, (int)(end - q));
-        columns(f, p->channels, (real *)x + at.x, scratch, q, end, true);
+             (const real *)y + at.y + q, (int)at.positions, 0, own ? (real *)x + at.x + q : scratch,
+             (int)(own ? at.positions : end - q));
+        if (!own)
+            columns(f, p->channels, (real *)x + at.x, scratch, q, end, true);
     }
 }
 
@@ -142,10 +158,27 @@ void X(ct_k_columns_w)(const ct_conv_form *f, const ct_columns_piece *p, const v
 
     for (int64_t q = p->begin; q < p->end; q += p->tile) {
         int64_t end = least(q + p->tile, p->end);
-        columns(f, p->channels, (real *)x + at.x, scratch, q, end, false);
+        const bool own = is_columns(f);
+        if (!own)
+            columns(f, p->channels, (real *)x + at.x, scratch, q, end, false);
         GEMM(CblasRowMajor, CblasNoTrans, CblasTrans, at.out, at.rows, (int)(end - q), 1, (const real *)y + at.y + q,
-             (int)at.positions, scratch, (int)(end - q), 1, (real *)w + at.w, at.wide);
+             (int)at.positions, own ? (const real *)x + at.x + q : scratch, (int)(own ? at.positions : end - q), 1,
+             (real *)w + at.w, at.wide);
     }
+}
+
+void X(ct_k_dense)(const ct_conv_form *f, ct_conv_map map, const void *va, const void *vb, void *vout, int64_t begin, int64_t end)
+{
+    const real *a = va, *b = vb;
+    real *out = (real *)vout + begin;
+    const int images = (int)f->batch, outs = (int)f->y_channels, wide = (int)(f->x_channels * volume(f->k)), some = (int)(end - begin);
+
+    if (map == CT_MAP_CONV)
+        GEMM(CblasRowMajor, CblasNoTrans, CblasTrans, images, some, wide, 1, a, wide, b + begin * wide, wide, 0, out, outs);
+    else if (map == CT_MAP_TRANSPOSE)
+        GEMM(CblasRowMajor, CblasNoTrans, CblasNoTrans, images, some, outs, 1, a, outs, b + begin, wide, 0, out, wide);
+    else
+        GEMM(CblasRowMajor, CblasTrans, CblasNoTrans, outs, some, images, 1, b, outs, a + begin, wide, 0, out, wide);
 }
 
 void X(ct_k_columns_sum)(const void *partial, int64_t partials, int64_t count, void *out, int64_t begin, int64_t end)

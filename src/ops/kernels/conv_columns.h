@@ -24,6 +24,11 @@ CT_KERNEL(void, ct_k_columns_x, const ct_conv_form *form, const ct_columns_piece
 CT_KERNEL(void, ct_k_columns_w, const ct_conv_form *form, const ct_columns_piece *piece, const void *x, const void *y, void *w,
           void *scratch);
 
+/* A kernel that covers all of x makes w a matrix (O, J) between x (N, J) and y (N, O), J = C · taps: y = x wᵀ, x = y w, w = yᵀ x. Computes
+ * columns [begin, end) of what a and b, in the op's order, give. One group. */
+CT_KERNEL(void, ct_k_dense, const ct_conv_form *form, ct_conv_map map, const void *a, const void *b, void *out, int64_t begin,
+          int64_t end);
+
 /* out[i] ← Σ over p of partial[p · count + i], in order, in float64, for i in [begin, end). */
 CT_KERNEL(void, ct_k_columns_sum, const void *partial, int64_t partials, int64_t count, void *out, int64_t begin, int64_t end);
 

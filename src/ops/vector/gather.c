@@ -80,8 +80,11 @@ ALWAYS void gather(const float *from, const float *end, const int64_t *place, in
         vec row[VL];
         if (valid == VL && end - from >= farthest + VL) {
 #pragma GCC unroll 16
-            for (int l = 0; l < VL; l++)
-                row[l] = *(const loose *)(from + (place ? place[l] : l * apart));
+            for (int l = 0; l < VL; l++) {
+                const float *p = from + (place ? place[l] : l * apart);
+                row[l] = *(const loose *)p;
+                __builtin_prefetch(p + 128);
+            }
         } else {
             for (int l = 0; l < VL; l++) {
                 const float *p = l < valid ? from + (place ? place[l] : l * apart) : end;
