@@ -23,20 +23,21 @@ static double reference(const ct_conv_form *f) { return 100 + 1.2 * ct_conv_work
 static double columns(const ct_conv_form *f)
 {
     double in = (double)(f->x_channels / f->groups), out = (double)(f->y_channels / f->groups);
-    double copied = (double)f->batch * (double)f->x_channels * volume(f->k) * volume(f->y);
+    bool own = volume(f->k) == 1 && volume(f->x) == volume(f->y) && volume(f->stride) == 1; /* x is its own columns */
+    double copied = own ? 0 : (double)f->batch * (double)f->x_channels * volume(f->k) * volume(f->y);
     double slower = 1 + 6 / out + 24 / (in * volume(f->k));
     if (ct_conv_is_dense(f))
         return 1000 + ct_conv_work(f) / (products_per_ns * 0.8) + 0.1 * out * in * volume(f->k);
     return 2000 + 0.4 * copied + ct_conv_work(f) / (products_per_ns * 0.9) * slower;
 }
 
-/* The products of all points, and the transforms of data and weights. Channels come in vectors. */
+/* The products of all points, and the transforms of data and weights. Channels come in vectors. One point is no gain. */
 static double bilinear(const ct_conv_form *f, ct_dtype dtype)
 {
     ct_bilinear_plan plan;
     const ct_vectors *v = ct_vectors_built[0];
 
-    if (dtype != CT_F32 || !ct_bilinear_plan_make(f, v, &plan))
+    if (dtype != CT_F32 || !ct_bilinear_plan_make(f, v, &plan) || plan.points == 1)
         return INFINITY;
     double x = (double)(plan.x.vectors * plan.x.phases * v->lanes), y = (double)(plan.y.vectors * v->lanes);
     double points = (double)plan.points, tiles = (double)plan.all;
