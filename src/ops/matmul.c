@@ -23,10 +23,21 @@ static struct matmul_size size_of(const ct_call *call)
                                  a.extent[a.rank - 1 - t->transpose_a] };
 }
 
+/* The axes before the last two. */
+static ct_shape batch_of(ct_shape shape)
+{
+    shape.rank -= 2;
+    return shape;
+}
+
 static bool matmul_shape(ct_tape *tape, const ct_call *call, ct_shape *out)
 {
     const struct matmul_attributes *t = call->attributes;
     ct_shape a = call->in[0]->shape, b = call->in[1]->shape;
+    if (!ct_shape_broadcast(batch_of(a), batch_of(b), out)) {
+        ct_fail(tape, CT_BAD_SHAPE, "matmul: the batch axes of a %s and b %s do not broadcast", CT_TEXT(a), CT_TEXT(b));
+        return false;
+    }
     struct matmul_size size = size_of(call);
     int64_t b_k = b.extent[b.rank - 1 - !t->transpose_b];
     if (size.k != b_k) {
@@ -39,9 +50,8 @@ static bool matmul_shape(ct_tape *tape, const ct_call *call, ct_shape *out)
                 (long long)size.k, INT_MAX);
         return false;
     }
-    *out = a;
-    out->extent[a.rank - 2] = size.m;
-    out->extent[a.rank - 1] = size.n;
+    out->extent[out->rank++] = size.m;
+    out->extent[out->rank++] = size.n;
     return true;
 }
 
@@ -54,11 +64,25 @@ struct matmul_job {
     bool transpose_a, transpose_b;
     ct_dtype dtype;
     int64_t row_tiles, column_tiles;
+    ct_shape batch, batch_a, batch_b; /* the result's and the operands' */
     const char *a, *b;
     char *y;
 };
 
 static int64_t at_most(int64_t value, int64_t limit) { return value < limit ? value : limit; }
+
+/* The matrix of an operand that makes the result's matrix number `batch`: along an axis of extent 1 it is the same for all. */
+static int64_t matrix_of(ct_shape operand, ct_shape result, int64_t batch)
+{
+    int64_t matrix = 0, step = 1;
+    for (int back = 1; back <= operand.rank; back++) {
+        const int64_t extent = operand.extent[operand.rank - back], whole = result.extent[result.rank - back];
+        matrix += extent == 1 ? 0 : batch % whole * step;
+        batch /= whole;
+        step *= extent;
+    }
+    return matrix;
+}
 
 static void matmul_tile(const struct matmul_job *job, int64_t tile)
 {
@@ -67,8 +91,9 @@ static void matmul_tile(const struct matmul_job *job, int64_t tile)
     int64_t batch = tile / job->column_tiles / job->row_tiles;
     int rows = (int)at_most(m - row, TILE_ROWS), columns = (int)at_most(n - column, TILE_COLUMNS);
     int lda = (int)(job->transpose_a ? m : k), ldb = (int)(job->transpose_b ? k : n);
-    const void *a = job->a + (batch * m * k + row * (job->transpose_a ? 1 : k)) * bytes;
-    const void *b = job->b + (batch * k * n + column * (job->transpose_b ? k : 1)) * bytes;
+    int64_t matrix_a = matrix_of(job->batch_a, job->batch, batch), matrix_b = matrix_of(job->batch_b, job->batch, batch);
+    const void *a = job->a + (matrix_a * m * k + row * (job->transpose_a ? 1 : k)) * bytes;
+    const void *b = job->b + (matrix_b * k * n + column * (job->transpose_b ? k : 1)) * bytes;
     void *y = job->y + (batch * m * n + row * n + column) * bytes;
     CBLAS_TRANSPOSE ta = job->transpose_a ? CblasTrans : CblasNoTrans, tb = job->transpose_b ? CblasTrans : CblasNoTrans;
     if (job->dtype == CT_F32)
@@ -103,6 +128,7 @@ static bool matmul_forward(ct_tape *tape, ct_call *call)
     struct matmul_job job = {
         .size = size, .transpose_a = t->transpose_a, .transpose_b = t->transpose_b, .dtype = call->out->dtype,
         .row_tiles = (size.m - 1) / TILE_ROWS + 1, .column_tiles = (size.n - 1) / TILE_COLUMNS + 1,
+        .batch = batch_of(out), .batch_a = batch_of(call->in[0]->shape), .batch_b = batch_of(call->in[1]->shape),
         .a = CT_IN(call, 0), .b = CT_IN(call, 1), .y = CT_OUT(call),
     };
     int64_t work = at_most(size.m, TILE_ROWS) * at_most(size.n, TILE_COLUMNS) * size.k;
@@ -113,14 +139,17 @@ static bool matmul_forward(ct_tape *tape, ct_call *call)
 
 /* ---- derivatives ---- */
 
-/* y = A B with A = a or aᵀ: A's cotangent is g Bᵀ, B's is Aᵀ g; a's is the transpose of A's where a was transposed. */
+/* y = A B with A = a or aᵀ: A's cotangent is g Bᵀ, B's is Aᵀ g; a's is the transpose of A's where a was transposed. Summed over the
+ * batches that one matrix served. */
 static ct_tensor *matmul_vjp(ct_tape *tape, const ct_call *call, int operand, ct_tensor *g)
 {
     const struct matmul_attributes *t = call->attributes;
-    ct_tensor *a = call->in[0], *b = call->in[1];
+    ct_tensor *a = call->in[0], *b = call->in[1], *each;
     if (operand == 0)
-        return t->transpose_a ? ct_matmul(tape, b, g, t->transpose_b, true) : ct_matmul(tape, g, b, false, !t->transpose_b);
-    return t->transpose_b ? ct_matmul(tape, g, a, true, t->transpose_a) : ct_matmul(tape, a, g, !t->transpose_a, false);
+        each = t->transpose_a ? ct_matmul(tape, b, g, t->transpose_b, true) : ct_matmul(tape, g, b, false, !t->transpose_b);
+    else
+        each = t->transpose_b ? ct_matmul(tape, g, a, true, t->transpose_a) : ct_matmul(tape, a, g, !t->transpose_a, false);
+    return ct_sum_to(tape, each, call->in[operand]->shape);
 }
 
 const ct_op ct_op_matmul = {
@@ -130,16 +159,6 @@ const ct_op ct_op_matmul = {
 
 /* ---- public ---- */
 
-/* Expands the batch axes of a matrix to `batch`. */
-static ct_tensor *expand_batch(ct_tape *tape, ct_tensor *x, ct_shape batch)
-{
-    ct_shape shape = batch;
-    shape.rank = batch.rank + 2;
-    shape.extent[batch.rank] = x->shape.extent[x->shape.rank - 2];
-    shape.extent[batch.rank + 1] = x->shape.extent[x->shape.rank - 1];
-    return ct_shape_equal(shape, x->shape) ? x : ct_expand(tape, x, shape);
-}
-
 ct_tensor *ct_matmul(ct_tape *tape, ct_tensor *a, ct_tensor *b, bool transpose_a, bool transpose_b)
 {
     if (!a || !b)
@@ -147,15 +166,8 @@ ct_tensor *ct_matmul(ct_tape *tape, ct_tensor *a, ct_tensor *b, bool transpose_a
     if (a->shape.rank < 2 || b->shape.rank < 2)
         return ct_fail(tape, CT_BAD_SHAPE, "matmul: a %s and b %s; each has rank 2 or more", CT_TEXT(a->shape),
                        CT_TEXT(b->shape));
-    ct_shape batch_a = a->shape, batch_b = b->shape, batch;
-    batch_a.rank -= 2;
-    batch_b.rank -= 2;
-    if (!ct_shape_broadcast(batch_a, batch_b, &batch))
-        return ct_fail(tape, CT_BAD_SHAPE, "matmul: the batch axes of a %s and b %s do not broadcast", CT_TEXT(a->shape),
-                       CT_TEXT(b->shape));
-    ct_tensor *in[] = { expand_batch(tape, a, batch), expand_batch(tape, b, batch) };
     struct matmul_attributes attributes = { transpose_a, transpose_b };
-    return ct_apply(tape, &ct_op_matmul, 2, in, &attributes, sizeof attributes);
+    return ct_apply(tape, &ct_op_matmul, 2, (ct_tensor *[]){ a, b }, &attributes, sizeof attributes);
 }
 
 ct_tensor *ct_linear(ct_tape *tape, ct_tensor *x, ct_tensor *weight, ct_tensor *bias)
