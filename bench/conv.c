@@ -182,9 +182,9 @@ static bool bench_layer(const struct layer *l, const struct options *o)
             break;
         double rate = work_of_map / m.median / 1e9;
         printf(o->json ? "{\"layer\": \"%s\", \"map\": \"%s\", \"threads\": %d, \"runs\": %d, \"median_ms\": %.4f, \"min_ms\": %.4f, "
-                         "\"gflops\": %.2f, \"peak_share\": %.4f}\n"
-                       : "%-16s %-15s %2d %5d %10.3f %10.3f %9.1f %7.2f\n",
-               l->name, map_name[map], o->threads, m.runs, 1e3 * m.median, 1e3 * m.minimum, rate, rate / o->peak);
+                         "\"cpu_ms\": %.4f, \"gflops\": %.2f, \"peak_share\": %.4f}\n"
+                       : "%-16s %-15s %2d %5d %10.3f %10.3f %10.3f %9.1f %7.2f\n",
+               l->name, map_name[map], o->threads, m.runs, 1e3 * m.median, 1e3 * m.minimum, 1e3 * m.cpu, rate, rate / o->peak);
         fflush(stdout);
     }
     if (!good)
@@ -274,8 +274,8 @@ int main(int argc, char **argv)
 
     o.peak = peak_gflops(o.threads);
     if (!o.json)
-        printf("%d threads, peak %.1f GF/s\n%-16s %-15s %2s %5s %10s %10s %9s %7s\n", o.threads, o.peak, "layer", "map", "t", "runs",
-               "median ms", "min ms", "GF/s", "of peak");
+        printf("%d threads, peak %.1f GF/s\n%-16s %-15s %2s %5s %10s %10s %10s %9s %7s\n", o.threads, o.peak, "layer", "map", "t", "runs",
+               "median ms", "min ms", "CPU ms", "GF/s", "of peak");
     bool good = true;
     int shown = 0;
     for (int i = 0; i < count; i++)

@@ -12,6 +12,7 @@ double seconds_now(void); /* monotonic */
 struct measured {
     int runs;
     double median, minimum; /* seconds */
+    double cpu;             /* the least processor time of a run, all threads together */
 };
 
 bool measure(bool (*body)(void *context), void *context, int least, double seconds, struct measured *measured);

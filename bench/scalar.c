@@ -44,8 +44,8 @@ int main(int argc, char **argv)
     struct measured m;
     bool good = measure(run_chain, &chain, 3, seconds, &m);
     if (good)
-        printf("{\"nodes\": %d, \"runs\": %d, \"median_ns\": %.1f, \"min_ns\": %.1f, \"gradient_of_x\": %.6g}\n", NODES, m.runs,
-               1e9 * m.median / NODES, 1e9 * m.minimum / NODES, ct_tensor_item(ct_gradient(chain.x)));
+        printf("{\"nodes\": %d, \"runs\": %d, \"median_ns\": %.1f, \"min_ns\": %.1f, \"cpu_ns\": %.1f, \"gradient_of_x\": %.6g}\n", NODES, m.runs,
+               1e9 * m.median / NODES, 1e9 * m.minimum / NODES, 1e9 * m.cpu / NODES, ct_tensor_item(ct_gradient(chain.x)));
     else
         fprintf(stderr, "bench-scalar: %s\n", ct_tape_message(chain.tape));
     ct_tensor_release(chain.x), ct_tensor_release(chain.a), ct_tensor_release(chain.b);

@@ -36,6 +36,7 @@ for line in sys.stdin:
     answers = []
     with torch.no_grad():
         for key, body in maps.items():
-            runs, median, minimum = measure(body, seconds=seconds)
-            answers.append({"layer": name, "map": key, "runs": runs, "median_ms": 1e3 * median, "min_ms": 1e3 * minimum})
+            runs, median, minimum, cpu = measure(body, seconds=seconds)
+            answers.append({"layer": name, "map": key, "runs": runs, "median_ms": 1e3 * median, "min_ms": 1e3 * minimum,
+                            "cpu_ms": 1e3 * cpu})
     print(json.dumps(answers), flush=True)
