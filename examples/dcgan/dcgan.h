@@ -212,7 +212,7 @@ struct train_options {
 
 ct_status train(const struct train_options *options, ct_error *error);
 
-extern const struct verb verb_train, verb_sample, verb_interpolate, verb_export, verb_report, verb_data, verb_bench;
+extern const struct verb verb_train, verb_sample, verb_interpolate, verb_export, verb_evaluate, verb_report, verb_data, verb_bench;
 
 /* between ← the point at t (0 … 1) of the way along the sphere, lengths interpolated with it. */
 void slerp(int64_t count, const double *from, const double *to, double t, double *between);

@@ -2,7 +2,7 @@
 #include "dcgan.h"
 
 static const struct verb *const verbs[] = { &verb_train, &verb_sample, &verb_interpolate, &verb_export,
-                                             &verb_report, &verb_data, &verb_bench };
+                                             &verb_evaluate, &verb_report, &verb_data, &verb_bench };
 
 static const char about[] =
     "dcgan: train a DCGAN, and draw with one. A generator turns noise into pictures; a discriminator tells them from real\n"
