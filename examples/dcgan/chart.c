@@ -60,20 +60,27 @@ static void draw_axes(FILE *out, const struct frame *frame)
     double step = round_step(frame->y1 - frame->y0, 4);
     for (double y = step * ceil(frame->y0 / step - 1e-9); y <= frame->y1 + step * 1e-9; y += step) {
         double at = place_y(frame, y);
-        fprintf(out, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
+        fprintf(out,
+                "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%d\" y=\"%.1f\" "
+                "text-anchor=\"end\">%g</text>\n",
                 LEFT, WIDTH - RIGHT, at, at, LEFT - 8, at + 4, fabs(y) < step / 1e6 ? 0 : y);
     }
     step = fmax(1, round_step(frame->x1 - frame->x0, 5));
     for (double x = frame->x0; x <= frame->x1; x += step)
-        fprintf(out, "<line class=\"tick\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n",
-                place_x(frame, x), place_x(frame, x), HEIGHT - BOTTOM, HEIGHT - BOTTOM + 4, place_x(frame, x), HEIGHT - BOTTOM + 17, x);
-    fprintf(out, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">step</text>\n",
+        fprintf(out,
+                "<line class=\"tick\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/><text x=\"%.1f\" y=\"%d\" "
+                "text-anchor=\"middle\">%.0f</text>\n",
+                place_x(frame, x), place_x(frame, x), HEIGHT - BOTTOM, HEIGHT - BOTTOM + 4, place_x(frame, x),
+                HEIGHT - BOTTOM + 17, x);
+    fprintf(out,
+            "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/><text x=\"%d\" y=\"%d\" "
+            "text-anchor=\"middle\">step</text>\n",
             LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6);
 }
 
 /* At most POINTS points, each the mean of its share of the steps. */
-static void draw_series(FILE *out, const struct frame *frame, int64_t count, const double *steps, const struct chart_series *series,
-                        const char *colour)
+static void draw_series(FILE *out, const struct frame *frame, int64_t count, const double *steps,
+                        const struct chart_series *series, const char *colour)
 {
     int points = count < POINTS ? (int)count : POINTS, kept = 0;
     double x[POINTS], mean[POINTS], low[POINTS], high[POINTS];
@@ -114,8 +121,8 @@ void chart_svg(FILE *out, const char *title, int64_t count, const double *steps,
         fprintf(out, " <span class=\"key\" style=\"color:%s\">%s</span>", colours[s], list[s].name);
     fprintf(out, "</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT, title);
     draw_axes(out, &frame);
-    fprintf(out, "<svg x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\" viewBox=\"0 %d %d %d\">\n", TOP, WIDTH, HEIGHT - TOP - BOTTOM, TOP,
-            WIDTH, HEIGHT - TOP - BOTTOM); /* cuts off what is outside the frame */
+    fprintf(out, "<svg x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\" viewBox=\"0 %d %d %d\">\n", TOP, WIDTH, HEIGHT - TOP - BOTTOM,
+            TOP, WIDTH, HEIGHT - TOP - BOTTOM); /* cuts off what is outside the frame */
     for (int s = 0; s < series; s++)
         draw_series(out, &frame, count, steps, &list[s], colours[s]);
     fputs("</svg></svg></figure>\n", out);

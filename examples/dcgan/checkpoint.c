@@ -75,13 +75,14 @@ static ct_status check_finite(const struct list *list, ct_error *error)
 
 static void write_random(char text[NAME_SIZE], const ct_random *random)
 {
-    snprintf(text, NAME_SIZE, "%" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu32, random->seed, random->stream, random->epoch, random->step);
+    snprintf(text, NAME_SIZE, "%" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu32, random->seed, random->stream, random->epoch,
+             random->step);
 }
 
 static bool read_random(const char *text, ct_random *random)
 {
-    return text != NULL && sscanf(text, "%" SCNu64 " %" SCNu32 " %" SCNu32 " %" SCNu32, &random->seed, &random->stream, &random->epoch,
-                                  &random->step) == 4;
+    return text != NULL && sscanf(text, "%" SCNu64 " %" SCNu32 " %" SCNu32 " %" SCNu32, &random->seed, &random->stream,
+                                  &random->epoch, &random->step) == 4;
 }
 
 static void write_position(char text[NAME_SIZE], ct_loader_position position)
@@ -114,8 +115,8 @@ ct_status dcgan_checkpoint_save(const struct dcgan *gan, const struct dcgan_stat
         return status;
     status = check_finite(&list, error);
     if (status == CT_OK)
-        status = ct_safetensors_write_with(path, list.count, list.name, list.tensor, sizeof metadata / sizeof *metadata / 2, metadata,
-                                           error);
+        status = ct_safetensors_write_with(path, list.count, list.name, list.tensor, sizeof metadata / sizeof *metadata / 2,
+                                           metadata, error);
     list_close(&list);
     return status;
 }
@@ -126,7 +127,8 @@ static void set_steps(ct_optimizer *optimizer, int64_t steps)
         continue;
 }
 
-static ct_status load_from(const ct_safetensors *file, struct dcgan *gan, struct dcgan_state *state, const char *path, ct_error *error)
+static ct_status load_from(const ct_safetensors *file, struct dcgan *gan, struct dcgan_state *state, const char *path,
+                           ct_error *error)
 {
     const char *loss = ct_safetensors_metadata(file, "loss");
     const uint64_t seed = state->noise.seed;
@@ -134,7 +136,8 @@ static ct_status load_from(const ct_safetensors *file, struct dcgan *gan, struct
         !read_position(ct_safetensors_metadata(file, "data"), &state->data) ||
         !read_random(ct_safetensors_metadata(file, "random.noise"), &state->noise) ||
         !read_random(ct_safetensors_metadata(file, "random.mix"), &state->mix))
-        return ct_error_set(error, CT_BAD_FORMAT, "%.300s is no checkpoint of dcgan: loss, step, data or random is missing", path);
+        return ct_error_set(error, CT_BAD_FORMAT, "%.300s is no checkpoint of dcgan: loss, step, data or random is missing",
+                            path);
     if (strcmp(loss, gan->loss->name) != 0)
         return ct_error_set(error, CT_BAD_ARGUMENT, "%.300s was trained with --loss %.40s, not %s", path, loss, gan->loss->name);
     if (state->noise.seed != seed)

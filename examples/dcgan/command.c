@@ -223,8 +223,9 @@ static ct_status parse_words(const struct verb *verb, int argc, char **argv, con
     struct option longs[MOST_SETTINGS + 2] = { { "help", no_argument, NULL, 'h' } };
     char hint[100];
     for (int i = 0; i < setting_count(verb); i++)
-        longs[i + 1] = (struct option){ setting_at(verb, i)->name,
-                                        setting_at(verb, i)->kind == SETTING_FLAG ? no_argument : required_argument, NULL, 256 + i };
+        longs[i + 1] =
+            (struct option){ setting_at(verb, i)->name,
+                             setting_at(verb, i)->kind == SETTING_FLAG ? no_argument : required_argument, NULL, 256 + i };
     opterr = 0, optind = 0; /* 0: getopt starts anew */
     for (int found; (found = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {
         if (found == 'h') {
@@ -240,7 +241,8 @@ static ct_status parse_words(const struct verb *verb, int argc, char **argv, con
             char name[80];
             snprintf(name, sizeof name, "%s", word + strspn(word, "-"));
             name[strcspn(name, "=")] = '\0';
-            return ct_error_set(error, CT_BAD_ARGUMENT, "%s has no option %.80s%s", verb->name, word, suggest(verb, "--", name, hint));
+            return ct_error_set(error, CT_BAD_ARGUMENT, "%s has no option %.80s%s", verb->name, word,
+                                suggest(verb, "--", name, hint));
         }
         typed[found - 256] = optarg != NULL ? optarg : "";
     }
@@ -332,7 +334,7 @@ int command_run(const char *program, const char *about, const struct verb *const
         return DONE;
     }
     const char *nearest = command_nearest(word, names, count, sizeof *names);
-    fprintf(stderr, "%s: \"%.60s\" is no verb%s%s%s; %s --help lists them\n", program, word, nearest != NULL ? "; did you mean " : "",
-            nearest != NULL ? nearest : "", nearest != NULL ? "?" : "", program);
+    fprintf(stderr, "%s: \"%.60s\" is no verb%s%s%s; %s --help lists them\n", program, word,
+            nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "", nearest != NULL ? "?" : "", program);
     return MISUSED;
 }

@@ -40,11 +40,16 @@ static ct_status open_files(struct data *data, int64_t batch, ct_error *error)
     const long long count = ct_source_count(data->source);
     snprintf(data->description, sizeof data->description, "%lld pictures of %.4000s", count, options->source);
     if (count < batch)
-        return ct_error_set(error, CT_BAD_ARGUMENT, "%.300s holds %lld pictures, fewer than the %lld of a batch", options->source, count,
-                            (long long)batch);
-    data->loader = ct_loader_new(data->source, &(ct_loader_options){ .batch = batch, .seed = (uint64_t)options->seed, .stream = ORDER,
-                                                                     .flip = options->flip, .drop_last = true, .skipped = skipped,
-                                                                     .context = data },
+        return ct_error_set(error, CT_BAD_ARGUMENT, "%.300s holds %lld pictures, fewer than the %lld of a batch", options->source,
+                            count, (long long)batch);
+    data->loader = ct_loader_new(data->source,
+                                 &(ct_loader_options){ .batch = batch,
+                                                       .seed = (uint64_t)options->seed,
+                                                       .stream = ORDER,
+                                                       .flip = options->flip,
+                                                       .drop_last = true,
+                                                       .skipped = skipped,
+                                                       .context = data },
                                  error);
     return data->loader != NULL ? CT_OK : error->status;
 }
@@ -123,7 +128,8 @@ ct_status data_next(struct data *data, ct_tensor *batch, ct_error *error)
         return error->status;
     ct_status status = ct_tensor_assign(batch, next);
     ct_tensor_release(next);
-    return status == CT_OK ? CT_OK : ct_error_set(error, status, "a batch of %s has not the size asked for", data->options.source);
+    return status == CT_OK ? CT_OK
+                           : ct_error_set(error, status, "a batch of %s has not the size asked for", data->options.source);
 }
 
 ct_loader_position data_tell(const struct data *data)

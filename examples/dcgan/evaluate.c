@@ -112,13 +112,16 @@ static ct_status run(const void *given, ct_error *error)
         const double accuracy = classifier_accuracy(it.classifier, it.real, error); /* of the last batch */
         const double distance = frechet_distance(FEATURES, options.count, it.first, options.count, it.made);
         const double floor = frechet_distance(FEATURES, options.count, it.first, options.count, it.second);
-        const double diversity = mean_distance(FEATURES, options.count, it.made) / mean_distance(FEATURES, options.count, it.first);
-        printf(options.json ? "{\"frechet_distance\": %.6g, \"of_real_pictures\": %.6g, \"diversity\": %.6g, \"classifier_accuracy\": %.6g, "
-                              "\"pictures\": %lld}\n"
-                            : "Fréchet distance to the real pictures  %.4g  (of as many other real pictures: %.4g)\n"
-                              "diversity, of the real pictures' own   %.4g\n"
-                              "the classifier tells %.0f%% of quarter turns; %lld pictures\n",
-               distance, floor, diversity, options.json ? accuracy : 100 * accuracy, (long long)options.count);
+        const double diversity =
+            mean_distance(FEATURES, options.count, it.made) / mean_distance(FEATURES, options.count, it.first);
+        printf(
+            options.json
+                ? "{\"frechet_distance\": %.6g, \"of_real_pictures\": %.6g, \"diversity\": %.6g, \"classifier_accuracy\": %.6g, "
+                  "\"pictures\": %lld}\n"
+                : "Fréchet distance to the real pictures  %.4g  (of as many other real pictures: %.4g)\n"
+                  "diversity, of the real pictures' own   %.4g\n"
+                  "the classifier tells %.0f%% of quarter turns; %lld pictures\n",
+            distance, floor, diversity, options.json ? accuracy : 100 * accuracy, (long long)options.count);
     }
     close_all(&it);
     return status;

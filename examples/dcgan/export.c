@@ -20,14 +20,15 @@ static void add_weight(ct_onnx *graph, const ct_module *generator, int layer, co
     ct_onnx_initializer(graph, name, ct_module_find(generator, own));
 }
 
-static void add_convolution(ct_onnx *graph, const ct_module *generator, const struct dcgan_shape *shape, int layer, const char *in,
-                            const char *out)
+static void add_convolution(ct_onnx *graph, const ct_module *generator, const struct dcgan_shape *shape, int layer,
+                            const char *in, const char *out)
 {
     char weight[NAME_SIZE];
     int64_t kernel[2];
     const ct_conv_options options = dcgan_generator_options(shape, layer, kernel);
     const int64_t *padding = options.padding, *extra = options.output_padding;
-    const int64_t strides[] = { options.stride[0], options.stride[1] }, pads[] = { padding[0], padding[1], padding[0], padding[1] };
+    const int64_t strides[] = { options.stride[0], options.stride[1] },
+                  pads[] = { padding[0], padding[1], padding[0], padding[1] };
     add_weight(graph, generator, layer, "weight", weight);
     ct_onnx_node(graph, "ConvTranspose", 2, (const char *[]){ in, weight }, out, 4,
                  (ct_onnx_attribute[]){ CT_ONNX_INTS("kernel_shape", 2, kernel), CT_ONNX_INTS("strides", 2, strides),

@@ -40,7 +40,10 @@ static void rotate(const ct_tensor *images, ct_tensor *turned)
         for (int64_t y = 0; y < side; y++)
             for (int64_t x = 0; x < side; x++) {
                 const int64_t turn = p / ct_tensor_size(images, 1) % TURNS, v = side - 1 - y, u = side - 1 - x;
-                const int64_t source = turn == 0 ? y * side + x : turn == 1 ? x * side + v : turn == 2 ? v * side + u : u * side + y;
+                const int64_t source = turn == 0   ? y * side + x
+                                       : turn == 1 ? x * side + v
+                                       : turn == 2 ? v * side + u
+                                                   : u * side + y;
                 to[(p * side + y) * side + x] = from[p * side * side + source];
             }
 }
@@ -87,7 +90,8 @@ static bool build(struct classifier *classifier, const struct dcgan_shape *shape
            (classifier->turn = ct_tensor_from(CT_F32, CT_SHAPE(BATCH), turn)) != NULL;
 }
 
-struct classifier *classifier_train(const struct dcgan_shape *shape, struct data *data, int64_t steps, uint64_t seed, ct_error *error)
+struct classifier *classifier_train(const struct dcgan_shape *shape, struct data *data, int64_t steps, uint64_t seed,
+                                    ct_error *error)
 {
     struct classifier *classifier = calloc(1, sizeof *classifier);
     ct_error inner = { CT_NO_MEMORY, "out of memory for the classifier" };

@@ -28,8 +28,8 @@ void slerp(int64_t count, const double *from, const double *to, double t, double
 }
 
 /* noise (rows · columns, nz, 1, 1): row r goes from ends[2r] to ends[2r + 1]; column c stands at from + (to − from) c / (columns − 1). */
-static ct_tensor *draw(ct_module *generator, const struct dcgan_shape *shape, ct_tape *tape, const ct_tensor *ends, int64_t columns, double from, double to,
-                       ct_error *error)
+static ct_tensor *draw(ct_module *generator, const struct dcgan_shape *shape, ct_tape *tape, const ct_tensor *ends,
+                       int64_t columns, double from, double to, ct_error *error)
 {
     int64_t rows = ct_tensor_size(ends, 0) / 2, nz = ct_tensor_size(ends, 1);
     ct_tensor *noise = ct_tensor_empty(CT_F64, CT_SHAPE(rows * columns, nz, 1, 1)), *cast = NULL, *images = NULL;
@@ -49,8 +49,8 @@ static ct_tensor *draw(ct_module *generator, const struct dcgan_shape *shape, ct
 }
 
 /* There and back, each frame a grid of where all rows stand. */
-static ct_status animate(const struct interpolate_options *options, ct_module *generator, const struct dcgan_shape *shape, ct_tape *tape,
-                         const ct_tensor *ends, ct_error *error)
+static ct_status animate(const struct interpolate_options *options, ct_module *generator, const struct dcgan_shape *shape,
+                         ct_tape *tape, const ct_tensor *ends, ct_error *error)
 {
     const int frames = (int)options->frames, columns = (int)ceil(sqrt((double)options->count));
     uint8_t **pixels = calloc((size_t)frames, sizeof *pixels);

@@ -47,9 +47,11 @@ static bool shape_good(const struct dcgan_shape *shape, ct_error *error)
                 shape->ngf > 0 && shape->ndf > 0 && shape->kernel >= 0 && shape->kernel != 1 && shape->kernel <= 15 &&
                 (shape->channels == 1 || shape->channels == 3);
     if (!good)
-        ct_error_set(error, CT_BAD_ARGUMENT, "size %d, nz %d, ngf %d, ndf %d, %d channels, kernel %d: size is 16, 32, 64 or 128 (4 doubled), channels 1 or 3, "
-                     "kernel 2 to 15, the others at least 1",
-                     shape->size, shape->nz, shape->ngf, shape->ndf, shape->channels, shape->kernel);
+        ct_error_set(
+            error, CT_BAD_ARGUMENT,
+            "size %d, nz %d, ngf %d, ndf %d, %d channels, kernel %d: size is 16, 32, 64 or 128 (4 doubled), channels 1 or 3, "
+            "kernel 2 to 15, the others at least 1",
+            shape->size, shape->nz, shape->ngf, shape->ndf, shape->channels, shape->kernel);
     return good;
 }
 
@@ -94,8 +96,8 @@ ct_module *dcgan_generator_new(const struct dcgan_shape *shape, ct_random *rando
 }
 
 /* A convolution, a norm but for the first layer, a leaky ReLU; twice as wide and half as large each time; at last one number. */
-static struct stack opponent(const struct dcgan_shape *shape, ct_module *(*norm)(ct_dtype, int64_t, ct_error *), ct_random *random,
-                             ct_error *error)
+static struct stack opponent(const struct dcgan_shape *shape, ct_module *(*norm)(ct_dtype, int64_t, ct_error *),
+                             ct_random *random, ct_error *error)
 {
     const struct between earlier = between(shape);
     struct stack stack = { .count = 0 };

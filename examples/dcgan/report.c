@@ -93,8 +93,8 @@ static void write_charts(FILE *out, const struct rows *rows, bool critic)
                                             { "to fake, after its step", column(rows, "d_fake_after") } };
     const struct chart_series penalty[] = { { "λ (‖gradient‖ − 1)²", column(rows, "penalty") } };
     chart_svg(out, "Losses", rows->count, rows->step, 2, losses);
-    chart_svg(out, critic ? "The critic's mean answer" : "The discriminator's mean answer: the chance that a picture is real", rows->count,
-              rows->step, 3, answers);
+    chart_svg(out, critic ? "The critic's mean answer" : "The discriminator's mean answer: the chance that a picture is real",
+              rows->count, rows->step, 3, answers);
     if (critic)
         chart_svg(out, "Gradient penalty", rows->count, rows->step, 1, penalty);
 }
@@ -104,7 +104,11 @@ static void write_charts(FILE *out, const struct rows *rows, bool critic)
 static void write_text(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        const char *entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '&' ? "&amp;" : *text == '"' ? "&quot;" : NULL;
+        const char *entity = *text == '<'   ? "&lt;"
+                             : *text == '>' ? "&gt;"
+                             : *text == '&' ? "&amp;"
+                             : *text == '"' ? "&quot;"
+                                            : NULL;
         if (entity != NULL)
             fputs(entity, out);
         else
@@ -244,7 +248,9 @@ static void write_page(FILE *out, const char *folder, const json_t *settings, co
     const char *loss = json_string_value(json_object_get(settings, "loss"));
     fputs(head, out);
     fputs("<h1>dcgan: ", out);
-    write_text(out, json_string_value(json_object_get(settings, "data")) != NULL ? json_string_value(json_object_get(settings, "data")) : "");
+    write_text(out, json_string_value(json_object_get(settings, "data")) != NULL
+                        ? json_string_value(json_object_get(settings, "data"))
+                        : "");
     fprintf(out, ", %.0f of %lld steps</h1>\n<div class=\"charts\">\n", rows->count > 0 ? rows->step[rows->count - 1] : 0,
             (long long)json_integer_value(json_object_get(settings, "steps")));
     write_charts(out, rows, loss != NULL && strcmp(loss, "wgan-gp") == 0);
@@ -276,7 +282,8 @@ ct_status report_write(const char *folder, ct_error *error)
         bool good = !ferror(out);
         good = fclose(out) == 0 && good;
         snprintf(path, sizeof path, "%.4000s/report.html", folder);
-        status = good ? ct_file_write(path, page, size, error) : ct_error_set(error, CT_NO_MEMORY, "out of memory for the report");
+        status =
+            good ? ct_file_write(path, page, size, error) : ct_error_set(error, CT_NO_MEMORY, "out of memory for the report");
     } else if (status == CT_OK) {
         status = ct_error_set(error, CT_NO_MEMORY, "out of memory for the report");
     }

@@ -65,8 +65,9 @@ static ct_status run(const void *given, ct_error *error)
     else if (images == NULL)
         status = error->status;
     else
-        status = is_array(options->out) ? ct_npy_write(options->out, images, error)
-                                        : picture_grid(options->out, images, (int)options->columns, picture_zoom(shape.size), error);
+        status = is_array(options->out)
+                     ? ct_npy_write(options->out, images, error)
+                     : picture_grid(options->out, images, (int)options->columns, picture_zoom(shape.size), error);
     ct_tensor_release(images);
     ct_tensor_release(noise);
     ct_tape_free(tape);

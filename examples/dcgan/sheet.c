@@ -18,7 +18,8 @@ static ct_status run(const void *given, ct_error *error)
     const int64_t size = options->data.size;
     ct_tensor *batch = ct_tensor_empty(CT_F32, CT_SHAPE(options->count, data_channels(&options->data), size, size));
     if (batch == NULL)
-        status = ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld pictures of %lld", (long long)options->count, (long long)size);
+        status = ct_error_set(error, CT_NO_MEMORY, "out of memory for %lld pictures of %lld", (long long)options->count,
+                              (long long)size);
     if (status == CT_OK)
         status = data_next(data, batch, error);
     if (status == CT_OK)

@@ -47,7 +47,8 @@ static ct_status write_samples(struct run *run, ct_error *error)
     int width, height, channels = (int)ct_tensor_size(images, 1);
     uint8_t *pixels = picture_pixels(images, COLUMNS, picture_zoom(run->gan.shape.size), &width, &height, error);
     snprintf(name, sizeof name, "samples-%06lld.png", (long long)run->state.step);
-    ct_status status = pixels != NULL ? ct_png_write(file_in(run, name, path), width, height, channels, pixels, error) : CT_NO_MEMORY;
+    ct_status status =
+        pixels != NULL ? ct_png_write(file_in(run, name, path), width, height, channels, pixels, error) : CT_NO_MEMORY;
     if (status == CT_OK)
         status = log_picture(run->log, run->state.step, width, height, channels, pixels, error);
     if (status == CT_OK)
@@ -103,8 +104,10 @@ static ct_status check(const struct run *run, ct_error *error)
     if (pictures > 0 && pictures < 1000)
         printf("note: a discriminator learns %lld pictures by heart; a thousand and more are better\n", (long long)pictures);
     if (options->kernel % 2 != 0)
-        printf("note: --kernel %lld is not a multiple of the stride, 2: neighbouring pixels are sums of different numbers of terms,\n"
-               "      which shows as a checkerboard; 4 or 6 do not\n", (long long)options->kernel);
+        printf("note: --kernel %lld is not a multiple of the stride, 2: neighbouring pixels are sums of different numbers of "
+               "terms,\n"
+               "      which shows as a checkerboard; 4 or 6 do not\n",
+               (long long)options->kernel);
     return CT_OK;
 }
 
@@ -139,8 +142,8 @@ static ct_status run_open(struct run *run, ct_error *error)
     if (run->loss == NULL)
         return ct_error_set(error, CT_BAD_ARGUMENT, "--loss %.80s: needs gan or wgan-gp", options->loss);
     run->lr = isnan(options->lr) ? run->loss->lr : options->lr;
-    ct_status status = dcgan_open(&run->gan, run->loss, &shape, (int)options->batch, run->lr, isnan(options->beta1) ? -1 : options->beta1,
-                                  &weights, error);
+    ct_status status = dcgan_open(&run->gan, run->loss, &shape, (int)options->batch, run->lr,
+                                  isnan(options->beta1) ? -1 : options->beta1, &weights, error);
     if (status != CT_OK)
         return status;
     status = data_open(&run->data, &options->data, options->batch, error);
@@ -169,7 +172,8 @@ static ct_status run_open(struct run *run, ct_error *error)
         status = picture_grid(file_in(run, "real.png", path), run->gan.real, COLUMNS, picture_zoom(shape.size), error);
     if (status == CT_OK)
         status = data_seek(run->data, run->state.data, error);
-    return status == CT_OK && run->state.step == 0 ? write_checkpoint(run, error) : status; /* there is always one to go back to */
+    return status == CT_OK && run->state.step == 0 ? write_checkpoint(run, error)
+                                                   : status; /* there is always one to go back to */
 }
 
 static ct_status run_close(struct run *run, ct_status status, ct_error *error)
@@ -245,8 +249,10 @@ static ct_status explain(struct run *run, ct_error *error)
     }
     if (status != CT_OK)
         snprintf(found, sizeof found, "%s", inner.message);
-    return ct_error_set(error, CT_NOT_FINITE, "step %lld is not finite: %.300s. The checkpoint after step %lld is good; if the data are, --resume with a smaller --lr",
-                        last, found, good);
+    return ct_error_set(
+        error, CT_NOT_FINITE,
+        "step %lld is not finite: %.300s. The checkpoint after step %lld is good; if the data are, --resume with a smaller --lr",
+        last, found, good);
 }
 
 static ct_status run_steps(struct run *run, ct_error *error)
@@ -274,10 +280,11 @@ static ct_status run_steps(struct run *run, ct_error *error)
     if (data_unreadable(run->data) > 0)
         printf("pictures that could not be read and were left out: %lld\n", (long long)data_unreadable(run->data));
     if (step < options->steps)
-        printf("stopped after %lld of %lld steps; go on with\n  dcgan train --resume %s\n", step, (long long)options->steps, options->out);
+        printf("stopped after %lld of %lld steps; go on with\n  dcgan train --resume %s\n", step, (long long)options->steps,
+               options->out);
     else
-        printf("done: %lld steps. Look at %s/report.html; draw more with\n  dcgan sample --model %s/generator.safetensors\n", step,
-               options->out, options->out);
+        printf("done: %lld steps. Look at %s/report.html; draw more with\n  dcgan sample --model %s/generator.safetensors\n",
+               step, options->out, options->out);
     return CT_OK;
 }
 

@@ -91,11 +91,11 @@ ct_status ct_png_encode(struct ct_png *png, const char *where, int width, int he
 {
     if (where == NULL || pixels == NULL || (channels != 1 && channels != 3) || width < 1 || height < 1 || width > LARGEST_SIDE ||
         height > LARGEST_SIDE)
-        return ct_error_set(error, CT_BAD_ARGUMENT, "png: %d × %d pixels of %d channels; sides are 1 … %d, channels 1 or 3", width,
-                            height, channels, LARGEST_SIDE);
+        return ct_error_set(error, CT_BAD_ARGUMENT, "png: %d × %d pixels of %d channels; sides are 1 … %d, channels 1 or 3",
+                            width, height, channels, LARGEST_SIDE);
     if (frames < 1 || frames > MOST_FRAMES || milliseconds < 0 || milliseconds > 65535)
-        return ct_error_set(error, CT_BAD_ARGUMENT, "png: %d frames of %d ms; frames are 1 … %d, times 0 … 65535", frames, milliseconds,
-                            MOST_FRAMES);
+        return ct_error_set(error, CT_BAD_ARGUMENT, "png: %d frames of %d ms; frames are 1 … %d, times 0 … 65535", frames,
+                            milliseconds, MOST_FRAMES);
     const size_t row = (size_t)width * (size_t)channels, size = (row + 1) * (size_t)height; /* below 2^30 */
     const size_t each = CHUNK + FRAME + CHUNK + SEQUENCE + compressBound(size);
     const size_t room = SIGNATURE + CHUNK + HEADER + CHUNK + CONTROL + (size_t)frames * each + CHUNK;
