@@ -69,6 +69,24 @@ Test(gradcheck, kinks)
     }
 }
 
+/* x, and where |x − 1| > 0.05 also x − 1: steps that reach beyond agree on slope 2, to the bit, but the slope at 1 is 1. */
+static ct_tensor *terrace(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    (void)context;
+    ct_tensor *off = ct_add_scalar(t, in[0], -1), *side = ct_sign(t, ct_add_scalar(t, ct_square(t, off), -0.0025));
+    return ct_add(t, in[0], ct_mul(t, off, ct_scale(t, ct_add_scalar(t, side, 1), 0.5)));
+}
+
+Test(gradcheck, large_steps_agree_on_another_slope)
+{
+    ct_gradcheck_report report;
+    ct_tensor *x = ct_tensor_scalar(CT_F64, 1);
+    cr_expect_eq(check(terrace, x, (ct_gradcheck_options){ 0 }, &report), CT_RIGHT, "%s", report.message);
+    cr_expect_geq(report.digits, 8);
+    cr_expect_eq(report.worst.analytic, 1);
+    ct_tensor_release(x);
+}
+
 /* A jump is no derivative to compare with. */
 Test(gradcheck, jump)
 {

@@ -235,12 +235,12 @@ static struct ct_estimate extrapolate(int count, const double d[], const double 
     return best;
 }
 
-struct ct_estimate ct_line_central(const struct ct_line *line, int64_t row)
+struct ct_estimate ct_line_central(const struct ct_line *line, int64_t row, int from)
 {
     double d[CT_STEPS], noise[CT_STEPS];
     for (int n = 0; n < line->count; n++)
         d[n] = ct_line_difference(line, row, n, &noise[n]);
-    return extrapolate(line->count, d, noise, line->up, 4);
+    return extrapolate(line->count - from, d + from, noise + from, line->up + from, 4);
 }
 
 struct ct_estimate ct_line_sided(const struct ct_line *line, int64_t row, bool above)
@@ -276,7 +276,7 @@ bool ct_line_sweep(struct ct_probe *probe, struct ct_direction direction, double
         for (int64_t k = 0; k < probe->rows && !narrows; k++) {
             double noise;
             ct_line_difference(line, k, line->count - 1, &noise);
-            narrows = noise < ct_line_central(line, k).bar;
+            narrows = noise < ct_line_central(line, k, 0).bar;
         }
     }
     return true;

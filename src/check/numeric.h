@@ -63,7 +63,8 @@ bool ct_line_sweep(struct ct_probe *probe, struct ct_direction direction, double
 /* One more, smaller step; false at the last or on failure. */
 bool ct_line_extend(struct ct_line *line);
 
-struct ct_estimate ct_line_central(const struct ct_line *line, int64_t row);
+/* By the steps from number `from` on: 0, or beyond those that a kink nearby misleads. */
+struct ct_estimate ct_line_central(const struct ct_line *line, int64_t row, int from);
 struct ct_estimate ct_line_sided(const struct ct_line *line, int64_t row, bool above);
 
 /* The central difference of one step, and the noise in it. */
