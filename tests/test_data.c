@@ -106,6 +106,27 @@ Test(data, jpeg_plain_and_progressive)
     ct_tensor_release(wide);
 }
 
+/* Fill bytes before a marker are allowed; other bytes between markers are not, though libjpeg would search on. */
+Test(data, jpeg_between_its_markers)
+{
+    make_jpeg("a.jpg", 16, 16, 0);
+    size_t size;
+    uint8_t *bytes = read_bytes("a.jpg", &size), *more = malloc(size + 2);
+    ct_tensor *plain = ct_image_parse(bytes, size, 1, NULL);
+    ct_error error = { CT_OK, "" };
+    for (int fill = 0; fill < 2; fill++) {
+        memcpy(more, bytes, 20); /* SOI and APP0 */
+        memset(more + 20, fill ? 0xff : 0x55, 2);
+        memcpy(more + 22, bytes + 20, size - 20);
+        ct_tensor *image = ct_image_parse(more, size + 2, 1, &error);
+        cr_assert_eq(image != NULL, fill == 1, "%s", error.message);
+        cr_expect(!fill || memcmp(ct_tensor_data(image), ct_tensor_data(plain), 1024) == 0);
+        ct_tensor_release(image);
+    }
+    cr_expect_str_eq(error.message, "jpeg: Corrupt JPEG data: 2 extraneous bytes before marker 0xdb");
+    ct_tensor_release(plain), free(bytes), free(more);
+}
+
 Test(data, jpeg_damage)
 {
     make_jpeg("a.jpg", 16, 16, 0), make_jpeg("b.jpg", 16, 16, TJFLAG_PROGRESSIVE);
@@ -327,9 +348,41 @@ Test(data, sources_refuse)
     cr_expect_null(ct_source_cifar10(1, (const char *[]){ "text" }, &grey4, &error));
     cr_expect_str_eq(error.message, "text: cifar10: 5 bytes are not records of 3073");
     cr_expect_null(ct_source_cifar10(0, NULL, &grey4, NULL));
-    ct_tensor *flat = ct_tensor_ones(CT_F32, CT_SHAPE(2, 2, 4, 4));
-    cr_expect_null(ct_source_tensor(flat, &grey4, NULL));
-    ct_tensor_release(flat);
+    const ct_shape shapes[] = { CT_SHAPE(2, 2, 4, 4), CT_SHAPE(2, 4, 4), CT_SHAPE(0, 1, 4, 4), CT_SHAPE(1, 1, 1, 4097) };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        ct_tensor *other = ct_tensor_ones(CT_F32, shapes[i]);
+        cr_expect_null(ct_source_tensor(other, &grey4, &error));
+        ct_tensor_release(other);
+    }
+    cr_expect_str_eq(error.message, "tensor: images of 4097 × 1; sides up to 4096 are read");
+    cr_expect_null(ct_source_tensor(NULL, &grey4, NULL));
+    cr_expect_null(ct_source_open(NULL, &grey4, NULL));
+    cr_expect_null(ct_source_folder("", &grey4, NULL));
+    cr_expect_null(ct_source_idx(NULL, &grey4, NULL));
+    cr_expect_null(ct_source_npy(NULL, &grey4, NULL));
+    cr_expect_null(ct_source_npy("text", &grey4, &error));
+    cr_expect_str_eq(error.message, "text: npy: not a file of version 1.0, 2.0 or 3.0");
+}
+
+Test(data, npy_of_floats)
+{
+    ct_error error = { CT_OK, "" };
+    ct_tensor *x = ct_tensor_from(CT_F64, CT_SHAPE(2, 3, 1, 1), (double[]){ 0.5, 0.25, -1, 0, 1, -0.5 });
+    cr_assert_eq(ct_npy_write("x.npy", x, NULL), CT_OK);
+    ct_source *source = ct_source_open("x.npy", &(ct_source_options){ .size = 1 }, &error);
+    cr_assert(source != NULL && ct_source_count(source) == 2, "%s", error.message);
+    for (int64_t i = 0; i < 2; i++) {
+        float to[3];
+        cr_assert_eq(ct_source_read(source, i, to, NULL), CT_OK);
+        for (int c = 0; c < 3; c++)
+            cr_expect_eq((double)to[c], ct_tensor_at(x, 3 * i + c));
+    }
+    ct_source_free(source), ct_tensor_release(x);
+
+    static const char fortran[] = "\x93NUMPY\1\0\x3d\0{'descr': '|u1', 'fortran_order': True, 'shape': (1, 1, 2), }" "ab";
+    write_bytes("fortran.npy", fortran, sizeof fortran - 1);
+    cr_expect_null(ct_source_npy("fortran.npy", &grey4, &error));
+    cr_expect_str_eq(error.message, "fortran.npy: npy: images of bytes in Fortran order are not read");
 }
 
 /* ---- the loader ---- */
@@ -490,6 +543,10 @@ Test(data, what_cannot_be_read_is_left_out_and_named)
     cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 10, .drop_last = true }, NULL));
     cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 0 }, NULL));
     cr_expect_null(ct_loader_new(NULL, &(ct_loader_options){ .batch = 1 }, NULL));
+    cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 1, .threads = 65 }, NULL));
+    cr_expect_null(ct_loader_next(NULL, NULL));
+    cr_expect_eq(ct_loader_seek(NULL, (ct_loader_position){ 0, 0 }, NULL), CT_BAD_ARGUMENT);
+    ct_loader_free(NULL);
     ct_source_free(source);
 }
 

@@ -1,5 +1,6 @@
 /* safetensors: what is written comes back bit for bit; every rule of the format is held, and the refusal names the tensor and the rule. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,6 +105,32 @@ Test(safetensors, accepts)
         ct_error error = { CT_OK, "" };
         ct_safetensors *file = parse(good[i].header, good[i].data, &error);
         cr_expect(file != NULL && ct_safetensors_count(file) == good[i].count, "%s: %s", good[i].header, error.message);
+        ct_safetensors_free(file);
+    }
+}
+
+/* IEEE 754's binary16 and bfloat16 by their bits: infinities, NaN, the smallest number, zero's sign. */
+Test(safetensors, half_precisions)
+{
+    static const struct {
+        const char *type;
+        uint16_t bits;
+        double value;
+    } numbers[] = {
+        { "F16", 0x7c00, INFINITY }, { "F16", 0xfc00, -INFINITY }, { "F16", 0x7e00, NAN }, { "F16", 0x0001, 0x1p-24 },
+        { "F16", 0x83ff, -0x1.ff8p-15 }, { "F16", 0x0400, 0x1p-14 }, { "F16", 0x7bff, 65504 }, { "F16", 0xbc00, -1 }, { "F16", 0x3555, 0x1.554p-2 },
+        { "F16", 0x8000, -0.0 }, { "BF16", 0x3fc0, 1.5 }, { "BF16", 0xff80, -INFINITY }, { "BF16", 0x7fc0, NAN }, { "BF16", 0x0001, 0x1p-133 },
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char bytes[128] = "";
+        uint64_t length = (uint64_t)snprintf(bytes + 8, 100, "{\"x\":{\"dtype\":\"%s\",\"shape\":[1],\"data_offsets\":[0,2]}}", numbers[i].type);
+        memcpy(bytes, &length, 8);
+        memcpy(bytes + 8 + length, &numbers[i].bits, 2);
+        ct_safetensors *file = ct_safetensors_parse(bytes, 10 + length, NULL);
+        cr_assert_not_null(file);
+        double value = ct_tensor_item(ct_safetensors_tensor(file, 0));
+        cr_expect(isnan(numbers[i].value) ? isnan(value) : value == numbers[i].value && signbit(value) == signbit(numbers[i].value),
+                  "%s %04x is %g", numbers[i].type, numbers[i].bits, value);
         ct_safetensors_free(file);
     }
 }
