@@ -218,8 +218,8 @@ CHECKS := -*,bugprone-*,clang-analyzer-core.*,clang-analyzer-unix.*,clang-analyz
           -bugprone-implicit-widening-of-multiplication-result,-bugprone-sizeof-expression,-bugprone-branch-clone,$\
           -bugprone-reserved-identifier
 lint: ## clang's warnings and clang-tidy on the library and the command
-	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(CHECKS)' $(SOURCES) $(KERNELS) $(TOOL) -- \
-	    $(CSTD) $(filter-out -Werror,$(WARN)) -fopenmp -Iinclude -DCT_REAL=64 $(shell pkg-config --cflags $(DEPS))
+	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(CHECKS)' $(SOURCES) $(KERNELS) $(VECTORS) $(TOOL) -- \
+	    $(CSTD) $(filter-out -Werror,$(WARN)) -fopenmp -Iinclude -DCT_REAL=64 -DCT_VARIANT=baseline -DCT_VARIANT_NAME='""' $(shell pkg-config --cflags $(DEPS))
 
 format: ## clang-format the lines that changed since BASE, the last commit by default
 	git clang-format --extensions c,h $(or $(BASE),HEAD)

@@ -130,6 +130,7 @@ static const struct geometry layers[] = {
     { { 4, { 0, 4, 17, 23 } }, { 4, { 6, 4, 4, 4 } }, { .stride = { 2, 2 } } },
     { { 3, { 3, 18, 1001 } }, { 3, { 20, 18, 3 } }, { .padding = { 1 } } },
     { { 3, { 2, 3, 77 } }, { 3, { 4, 3, 8 } }, { .stride = { 4 }, .padding = { 2 } } },
+    { { 4, { 1, 2, 5, 3000 } }, { 4, { 2, 2, 3, 3 } }, { .stride = { 1, 1000 }, .padding = { 1, 0 } } }, /* columns' */
     { { 5, { 2, 3, 4, 9, 10 } }, { 5, { 5, 3, 1, 3, 4 } }, { .stride = { 1, 1, 2 }, .padding = { 0, 1, 1 } } },
 };
 
@@ -340,6 +341,11 @@ Test(bilinear, choice)
     cr_expect_eq(ct_conv_choose(&form, CT_MAP_CONV, CT_F32).algorithm, CT_ALGORITHM_COLUMNS);
     form.algorithm = CT_ALGORITHM_REFERENCE;
     cr_expect_eq(ct_conv_choose(&form, CT_MAP_CONV, CT_F32).algorithm, CT_ALGORITHM_REFERENCE);
+    ct_conv_form far = form;
+    far.stride[2] = 1000; /* a phase at a time would take long */
+    cr_expect(isinf(ct_conv_choose(&far, CT_MAP_CONV, CT_F32).nanoseconds[CT_ALGORITHM_DIRECT]));
+    far = form, far.dilation[1] = INT32_MAX, far.dilation[2] = INT32_MAX; /* a strip would hold all that the kernel reaches */
+    cr_expect(isinf(ct_conv_choose(&far, CT_MAP_CONV, CT_F32).nanoseconds[CT_ALGORITHM_DIRECT]));
     form.algorithm = CT_ALGORITHM_BILINEAR, form.groups = 2;
     choice = ct_conv_choose(&form, CT_MAP_CONV, CT_F32);
     cr_expect_eq(choice.algorithm, CT_ALGORITHM_COLUMNS);

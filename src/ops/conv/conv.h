@@ -39,7 +39,7 @@ ct_conv_run ct_conv_run_columns;   /* columns.c */
 bool ct_conv_is_dense(const ct_conv_form *form); /* of one group, a kernel that covers all of x: columns copies none */
 ct_conv_run ct_conv_run_bilinear;  /* bilinear.c: in float32; columns where the form has no bilinear algorithm */
 
-ct_conv_run ct_conv_run_direct;    /* direct.c: in float32; columns where a kernel is wider than it knows */
+ct_conv_run ct_conv_run_direct;    /* direct.c: in float32; columns where a kernel reaches too far */
 bool ct_conv_direct_fits(const ct_conv_form *form, ct_dtype dtype);
 ct_conv_run ct_conv_run_lanes;     /* lanes.c: what direct does with small groups */
 bool ct_conv_lanes_cheaper(const ct_conv_form *form, ct_conv_map map);

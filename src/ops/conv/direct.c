@@ -12,7 +12,8 @@
 #include "strip.h"
 #include "window.h"
 
-enum { PIECES = 16, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, MOST_PARTS = 64 /* of a run */ };
+enum { PIECES = 16, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, MOST_PARTS = 64 /* of a run */,
+       MOST_STRIDE = 8, MOST_KERNEL = 4096 /* taps */, MOST_STAGE = 1 << 24 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -339,9 +340,19 @@ static void run_w(void *context, int lane, int64_t piece)
 
 /* ---- */
 
+/* Phases are walked one by one, and a strip's stage holds all that its kernels reach, padding too. */
 bool ct_conv_direct_fits(const ct_conv_form *f, ct_dtype dtype)
 {
-    return dtype == CT_F32 && f->k[0] <= CT_MOST_TAPS && f->k[1] <= CT_MOST_TAPS && f->k[2] <= CT_MOST_TAPS;
+    double stage = (double)most(most(f->x_channels, f->y_channels) / f->groups, 16);
+
+    for (int a = 0; a < CT_MAX_SPATIAL; a++) {
+        if (f->k[a] > CT_MOST_TAPS || f->stride[a] > MOST_STRIDE)
+            return false;
+        stage *= a == 0   ? (double)f->k[a]
+                 : a == 1 ? (double)f->dilation[a] * (double)f->k[a]
+                          : (double)f->dilation[a] * (double)f->k[a] + 128.0 * (double)f->stride[a];
+    }
+    return dtype == CT_F32 && volume(f->k) <= MOST_KERNEL && stage <= MOST_STAGE;
 }
 
 static void plan(struct job *job)
