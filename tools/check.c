@@ -114,7 +114,7 @@ static void print_table(const struct result result[], int samples, int first, in
 {
     int widest = 0, columns = DTYPES * orders;
     for (int i = 0; i < samples; i++) {
-        int width = (int)strlen(result[i * columns].sample->name);
+        int width = (int)strlen(result[i * columns].sample->name); /* NOLINT: every result has its sample */
         widest = width > widest ? width : widest;
     }
     printf("%-*s", widest + 2, "");

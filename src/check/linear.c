@@ -43,7 +43,7 @@ static void set_column(ct_tensor *matrix, int64_t j, const ct_tensor *y)
 static ct_tensor *push_columns(ct_tape *tape, const ct_function *f, ct_dtype dtype, ct_shape in)
 {
     ct_tensor *x = ct_check_zeros(tape, dtype, in), *y = x ? apply(tape, "matrix", f, x) : NULL;
-    if (!all_zero(tape, "matrix", y))
+    if (y == NULL || !all_zero(tape, "matrix", y))
         return NULL;
     const int64_t rows = y->count;
     ct_tensor *matrix = ct_tape_tensor(tape, y->dtype, CT_SHAPE(rows, x->count));

@@ -34,7 +34,7 @@ char *ct_gradcheck_text(const ct_gradcheck_report *r, char *text, size_t size)
     snprintf(output, sizeof output, w->output < 0 ? "a combination of the outputs" : "output %" PRId64, w->output);
     int length = snprintf(text, size, "%s: %s\n", ct_verdict_name(r->verdict), r->message);
     if (length >= 0 && (size_t)length < size && w->check != NULL)
-        length += snprintf(text + length, size - (size_t)length,
+        snprintf(text + length, size - (size_t)length,
                            "order %d; %" PRId64 " comparisons: %" PRId64 " right, %" PRId64 " wrong, %" PRId64 " kinks, %" PRId64
                            " undecidable; %" PRId64 " evaluations; seed %" PRIu64 "\n"
                            "worst: %s, %s by %s: analytic %.17g, numeric %.17g ± %.2g (step %.3g)\n",

