@@ -92,10 +92,12 @@ static bool linear_in_cotangent(struct ct_checking *c, double *sum)
             const double weight = (double)(2 + k % 3), term = weight * c->fused[k * p->elements + i];
             wanted += term, size += fabs(term), bar += weight * c->spread[k * p->elements + i];
         }
-        ct_finding finding = ct_finding_at(c, "cotangent", &(struct ct_direction){ .input = (int)input, .element = i - start }, 0);
+        const struct ct_direction d = { .input = (int)input, .element = i - start };
+        ct_finding finding = ct_finding_at(c, "cotangent", &d, 0);
         finding.output = -1;
         finding.analytic = sum[i], finding.numeric = wanted, finding.error_bar = bar + 64 * DBL_EPSILON * size;
         finding.verdict = !isfinite(wanted) || fabs(sum[i] - wanted) <= finding.error_bar ? CT_RIGHT : CT_WRONG;
+        ct_finding_reconsider(c, &d, weights, 0, &finding);
         if (p->x[0]->dtype == CT_F64 && finding.verdict == CT_WRONG)
             ct_finding_note(c, finding, size);
     }
@@ -321,6 +323,7 @@ static bool check_direction(struct ct_checking *c, double *pushed)
         finding.verdict = fabs(finding.analytic - finding.numeric) <= finding.error_bar ? CT_RIGHT : CT_WRONG;
         if (!isfinite(p->value[k]))
             finding.verdict = CT_UNDECIDABLE;
+        ct_finding_reconsider(c, &d, NULL, k, &finding);
         ct_finding_note(c, finding, size);
     }
     return judge(c, &line, pushed, false) || locate(c, u, pushed);

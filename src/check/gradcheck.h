@@ -15,7 +15,7 @@ struct ct_checking {
     double *spread;               /* how much rounding and neighbouring inputs change it, */
     double *largest;              /* and each row's largest magnitude */
     bool no_forward;              /* an op has no forward derivative */
-    int doubts;                   /* accusations that were tried again */
+    int doubts, reconsidered;     /* accusations that were tried again, or held against a rounding bound */
     double worst_ratio;
 };
 
@@ -31,6 +31,13 @@ void ct_finding_accuse(struct ct_checking *c, const char *check, const char *wha
 /* verdict.c: the numeric derivative along a line against an analytic one that is known up to `bar`, where derivatives have the given
  * size. */
 void ct_decide(struct ct_checking *c, struct ct_line *line, int64_t row, double analytic, double bar, double size, ct_finding *finding);
+
+/* shadow.c: how far roundings may move the derivative along d of the outputs combined by v. 0 where there is none (a derivative
+ * of the next order has no rule). */
+double ct_check_rounding(struct ct_checking *c, const struct ct_direction *d, const double *v);
+
+/* The same of a row, after which a disagreement within it is right after all. */
+void ct_finding_reconsider(struct ct_checking *c, const struct ct_direction *d, const double *v, int64_t row, ct_finding *finding);
 
 /* shadow.c: values and gradients in float32 against float64. False when f failed. */
 bool ct_check_float32(struct ct_checking *c);

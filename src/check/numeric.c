@@ -197,11 +197,20 @@ bool ct_line_extend(struct ct_line *line)
     return true;
 }
 
+/* What rounding may change in the values at a step: as much as near x, or more where the values are larger. */
+static double noise_of(const struct ct_line *line, int64_t row, int step)
+{
+    const struct ct_probe *probe = line->probe;
+    const int64_t at = step * probe->rows + row;
+    const double unit = probe->x[0]->dtype == CT_F32 ? FLT_EPSILON : DBL_EPSILON;
+    return fmax(probe->noise[row], 4 * unit * fmax(fabs(line->plus[at]), fabs(line->minus[at])));
+}
+
 double ct_line_difference(const struct ct_line *line, int64_t row, int step, double *noise)
 {
     const int64_t at = step * line->probe->rows + row;
     const double width = line->up[step] + line->down[step];
-    *noise = 2 * line->probe->noise[row] / width;
+    *noise = 2 * noise_of(line, row, step) / width;
     return width > 0 ? (line->plus[at] - line->minus[at]) / width : NAN;
 }
 
@@ -251,7 +260,7 @@ struct ct_estimate ct_line_sided(const struct ct_line *line, int64_t row, bool a
         const double h = above ? line->up[n] : line->down[n];
         const double there = (above ? line->plus : line->minus)[n * probe->rows + row];
         d[n] = (above ? there - probe->value[row] : probe->value[row] - there) / h;
-        noise[n] = 2 * probe->noise[row] / h;
+        noise[n] = 2 * noise_of(line, row, n) / h;
     }
     return extrapolate(line->count, d, noise, above ? line->up : line->down, 2);
 }
@@ -276,7 +285,8 @@ bool ct_line_sweep(struct ct_probe *probe, struct ct_direction direction, double
         for (int64_t k = 0; k < probe->rows && !narrows; k++) {
             double noise;
             ct_line_difference(line, k, line->count - 1, &noise);
-            narrows = noise < ct_line_central(line, k, 0).bar;
+            const double bar = ct_line_central(line, k, 0).bar;
+            narrows = !isfinite(bar) || noise < bar;
         }
     }
     return true;

@@ -96,3 +96,34 @@ bool ct_check_float32(struct ct_checking *c)
     ct_tape_free(narrow.tape);
     return ok;
 }
+
+/* uᵀ (gradient of vᵀ f), recorded, and what its roundings may make of it. */
+double ct_check_rounding(struct ct_checking *c, const struct ct_direction *d, const double *v)
+{
+    struct ct_probe *p = &c->probe;
+    ct_tape *tape = ct_tape_new();
+    struct ct_frame frame;
+    ct_tensor *gradient[CT_MAX_INPUTS], *sum = NULL;
+    if (tape == NULL || p->x[0]->dtype != CT_F64) {
+        ct_tape_free(tape);
+        return 0;
+    }
+    tape->keeps_values = true;
+    if (ct_frame_enter(tape, "gradcheck", p->f, p->x, &frame)) {
+        ct_tensor *cotangent = ct_check_zeros(tape, CT_F64, p->shape);
+        if (cotangent != NULL && ct_tensor_copy_in(cotangent, CT_F64, v, p->outputs) == CT_OK) {
+            cotangent->requires_grad = true;
+            ct_frame_pull(tape, &frame, p->f->inputs, cotangent, CT_CREATE_GRAPH, gradient);
+        }
+        for (int j = 0, at = 0; ct_tape_status(tape) == CT_OK && j < p->f->inputs; at += (int)p->count[j++]) {
+            ct_tensor *u = ct_check_zeros(tape, CT_F64, p->x[j]->shape);
+            for (int64_t i = 0; u != NULL && i < p->count[j]; i++)
+                ct_check_set(u, i, d->input < 0 ? d->u[at + i] : d->input == j && d->element == i);
+            ct_tensor *part = ct_sum(tape, ct_mul(tape, gradient[j], u));
+            sum = sum == NULL ? part : ct_add(tape, sum, part);
+        }
+    }
+    const double bound = sum != NULL && sum->requires_grad ? ct_rounding_bound(tape, sum, DBL_EPSILON / 2) : 0;
+    ct_tape_free(tape);
+    return isfinite(bound) ? bound : 0;
+}

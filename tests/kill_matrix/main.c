@@ -62,7 +62,7 @@ static void matrix(uint64_t seed)
     printf("\n\nConvicted by the proper check (bold): %d of %d.\n", proper, mutation_count);
 }
 
-/* Every sample, right as it is, at reals and at whole numbers. */
+/* Every sample, right as it is; odd seeds draw whole numbers. */
 static void innocent(int order, int seeds, int64_t elements)
 {
     long runs = 0, comparisons = 0, verdicts[4] = { 0 };
@@ -72,19 +72,18 @@ static void innocent(int order, int seeds, int64_t elements)
     for (int i = 0; i < ct_sample_count; i++) {
         const ct_sample *sample = &ct_samples[i];
         const ct_function f = ct_sample_function(sample);
-        for (int n = 0; n < 2 * seeds; n++) {
+        for (int seed = 0; seed < seeds; seed++) {
             ct_tensor *in[CT_SAMPLE_INPUTS];
             ct_gradcheck_report report;
-            const uint64_t seed = (uint64_t)(n / 2);
-            ct_sample_inputs(sample, CT_F64, n % 2, seed, in);
-            const ct_gradcheck_options options = { .order = order, .seed = seed, .linear = sample->linear, .constant = sample->constant,
+            ct_sample_inputs(sample, CT_F64, seed % 2, (uint64_t)seed, in);
+            const ct_gradcheck_options options = { .order = order, .seed = (uint64_t)seed, .linear = sample->linear, .constant = sample->constant,
                                                    .float32 = !sample->draws, .elements = elements };
             verdicts[ct_gradcheck(&f, in, &options, &report)]++;
             if (report.verdict != CT_RIGHT)
-                fprintf(stderr, "%s, order %d, seed %d, %s: %s\n", sample->name, order, n / 2, n % 2 ? "whole" : "real", report.message);
+                fprintf(stderr, "%s, order %d, seed %d, %s: %s\n", sample->name, order, seed, seed % 2 ? "whole" : "real", report.message);
             runs++, comparisons += report.comparisons;
 #pragma omp critical
-            if (n % 2 == 0 && report.digits < digits)
+            if (seed % 2 == 0 && report.digits < digits)
                 digits = report.digits, least = sample->name;
             for (int j = 0; j < sample->inputs; j++)
                 ct_tensor_release(in[j]);
@@ -117,12 +116,12 @@ int main(int count, char **argument)
            "function is accused just the same. **Bold**: the check that is meant for the mutation.\nThe first six columns are ours; the others are fixed-step checkers in the manner of PyTorch's gradcheck, JAX's check_grads, KANN's\n"
            "kad_check_grad and ggml's test-backend-ops, of a few lines each (tests/fixed_step.c), with those projects' steps and tolerances.\n\n");
     matrix(1);
-    printf("\n## The innocent\n\nEvery sample of every op (%d samples), at real and at whole inputs; float32 included.\n\n"
+    printf("\n## The innocent\n\nEvery sample of every op (%d samples), at real inputs and, for odd seeds, at whole ones; float32 included.\n\n"
            "| order | seeds | runs | comparisons | right | wrong | kink | undecidable | fewest digits at reals |\n|---|---|---|---|---|---|---|---|---|\n",
            ct_sample_count);
     innocent(1, seeds, 0);
-    innocent(2, seeds / 20 + 1, 16);
-    innocent(3, seeds / 100 + 1, 8);
+    innocent(2, seeds / 20, 16);
+    innocent(3, seeds / 50, 8);
     printf("\n| accused by | PyTorch | JAX | KANN | ggml |\n|---|---|---|---|---|\n");
     accused_by_others(20);
     return 0;
