@@ -26,7 +26,7 @@ KERNELS := $(wildcard src/ops/kernels/*.c)
 SOURCES := $(wildcard src/*/*.c src/ops/conv/*.c)
 # src/ops/vector: once an instruction set, one of which is chosen when the program runs.
 VECTORS := $(wildcard src/ops/vector/*.c)
-ISAS    := $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),v4 v3) baseline
+ISAS    := $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),v4 v3) baseline
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.f32.o) $(KERNELS:%.c=$(BUILD)/%.f64.o) \
            $(foreach isa,$(ISAS),$(VECTORS:%.c=$(BUILD)/%.$(isa).o))
 
