@@ -311,8 +311,8 @@ static const struct setting settings[] = {
     REAL(struct train_options, lr, "lr", NULL, 0, 1, "Adam's learning rate (gan 0.0002, wgan-gp 0.0001)"),
     REAL(struct train_options, beta1, "beta1", NULL, 0, 1, "Adam's first decay (gan 0.5, wgan-gp 0)"),
     TEXT(struct train_options, schedule, "schedule", "constant|cosine", "constant", "of the learning rate; cosine ends at 0"),
-    WHOLE(struct train_options, ngf, "ngf", "32", 1, 4096, "width of the generator; PyTorch's is 64"),
-    WHOLE(struct train_options, ndf, "ndf", "32", 1, 4096, "width of the discriminator; PyTorch's is 64"),
+    WHOLE(struct train_options, ngf, "ngf", "64", 1, 4096, "width of the generator"),
+    WHOLE(struct train_options, ndf, "ndf", "64", 1, 4096, "width of the discriminator"),
     WHOLE(struct train_options, nz, "nz", "100", 1, 65536, "numbers of noise behind a picture"),
     WHOLE(struct train_options, kernel, "kernel", "4", 2, 15, "side of the kernels that double and halve"),
     WHOLE(struct train_options, every, "every", "200", 1, 1e8, "steps between sample pictures"),
@@ -345,7 +345,7 @@ const struct verb verb_train = {
     "discriminator has won: make it narrower (--ndf).\n\n"
     "Examples\n"
     "  dcgan train --characters ABC --steps 1000 --out out/abc\n"
-    "  dcgan train --data photos --channels 3 --size 64 --ngf 64 --ndf 64 --steps 50000 --out out/photos\n"
+    "  dcgan train --data photos --channels 3 --size 64 --steps 50000 --out out/photos\n"
     "  dcgan train --resume out/photos\n"
     "  dcgan train --resume out/photos --steps 100000\n"
     "  dcgan train --config out/abc/settings.json --loss wgan-gp --out out/abc-wgan\n",
