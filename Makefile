@@ -109,7 +109,8 @@ bench: deps ## time everything beside PyTorch, in turn; PYTHON=… for one that 
 
 .SECONDARY: $(BENCHES:$(BUILD)/bench-%=$(BUILD)/bench/%.o)
 
-DEMO := --data glyphs --characters ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 --size 32 --steps 2000 --batch 32 --lr 0.0004 --ngf 32 --ndf 32
+DEMO := --data glyphs --characters ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 --size 32 --ngf 32 --ndf 32 --batch 32 \
+        --steps 6000 --lr 0.0004 --schedule cosine --every 500
 demo: deps ## train a DCGAN on the letters of this machine's fonts; pictures in out/demo
 	+@$(SUBMAKE) $(BUILD)/dcgan
 	OPENBLAS_NUM_THREADS=1 $(BUILD)/dcgan train $(DEMO) --out out/demo --overwrite
