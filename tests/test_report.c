@@ -49,9 +49,9 @@ Test(report, holds_every_part, .fini = remove_folder)
     char rows[40000], *end = rows, latest[200];
     cr_assert_not_null(mkdtemp(folder));
     put("settings.json", "{\"data\": \"<glyphs> & \\\"more\\\"\", \"loss\": \"wgan-gp\", \"steps\": 600}");
-    end += sprintf(end, "step,d_loss,g_loss,d_real,d_fake,d_fake_after,penalty\n");
+    end += sprintf(end, "step,d_loss,g_loss,d_real,d_fake,d_fake_after,penalty,images_per_second\n");
     for (int step = 1; step <= 500; step++) /* losses from 0 to 1, so that the axis is known */
-        end += sprintf(end, "%d,%.9g,%.9g,0.5,0.25,-0.25,nan\n", step, (step - 1) / 499.0, 1 - (step - 1) / 499.0);
+        end += sprintf(end, "%d,%.9g,%.9g,0.5,0.25,-0.25,nan,99.5\n", step, (step - 1) / 499.0, 1 - (step - 1) / 499.0);
     sprintf(end, "501,0.5,0.5"); /* what a killed run leaves */
     put("log.csv", rows);
     put("real.png", "foobar");

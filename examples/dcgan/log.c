@@ -70,7 +70,7 @@ struct log *log_open(const char *folder, int64_t step, int64_t steps, ct_error *
         return NULL;
     }
     if (ftell(log->csv) == 0)
-        fputs("step" REPORT_FIELDS(AS_HEADER) "\n", log->csv);
+        fputs("step" REPORT_FIELDS(AS_HEADER) ",images_per_second\n", log->csv);
     return log;
 }
 
@@ -81,7 +81,7 @@ ct_status log_step(struct log *log, int64_t step, const struct dcgan_report *rep
     clock_gettime(CLOCK_REALTIME, &now);
     fprintf(log->csv, "%lld", (long long)step);
     REPORT_FIELDS(AS_VALUE)
-    fputs("\n", log->csv);
+    fprintf(log->csv, ",%.1f\n", images_per_second);
     fprintf(log->json, "{\"step\": %lld", (long long)step);
     REPORT_FIELDS(AS_JSON)
     fprintf(log->json, ", \"time\": %.3f, \"images_per_second\": %.1f}\n", (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
