@@ -81,6 +81,35 @@ Test(report, holds_every_part, .fini = remove_folder)
     cr_expect_eq(count(page, "<table"), 2);
     for (const char *label = "\">0</text>"; label != NULL; label = strcmp(label, "\">1</text>") == 0 ? NULL : "\">1</text>")
         cr_expect_not_null(strstr(page, label), "no %s on an axis", label);
+
+    /* The first chart, alone: what makes it a file is there, and the curves are the page's. */
+    static char curve[1 << 16];
+    const char *begin = strstr(page, "<polyline"), *after = strchr(begin, '>');
+    memcpy(curve, begin, (size_t)(after - begin));
+    const char *chart = get("losses.svg");
+    cr_expect_eq(strstr(chart, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"328\" "), chart, "%.80s", chart);
+    cr_expect_eq(count(chart, "<polyline"), 2);
+    cr_expect_not_null(strstr(chart, curve));
+    cr_expect_not_null(strstr(chart, "discriminator</tspan>"));
+    cr_expect_eq(count(chart, "<svg"), 2);
+    cr_expect_eq(count(chart, "</svg>"), 2);
+}
+
+/* A run of one step has a row and no curve; one that has not begun, neither. The picture is whole all the same. */
+Test(report, little_to_show, .fini = remove_folder)
+{
+    static const char *const rows[] = { "", "1,0.5,0.7,0.5,0.25,0.25,nan,99.5\n" };
+    ct_error error = { CT_OK, "" };
+    cr_assert_not_null(mkdtemp(folder));
+    put("settings.json", "{}");
+    for (int i = 0; i < 2; i++) {
+        put("log.csv", rows[i]);
+        cr_assert_eq(report_write(folder, &error), CT_OK, "%s", error.message);
+        cr_expect_eq(count(get("report.html"), "<svg"), 0);
+        const char *chart = get("losses.svg");
+        cr_expect_eq(count(chart, "<svg"), count(chart, "</svg>"));
+        cr_expect_eq(count(chart, "<polyline"), 2 * i);
+    }
 }
 
 Test(report, a_folder_without_a_run_is_refused, .fini = remove_folder)

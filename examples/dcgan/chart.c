@@ -4,7 +4,7 @@
 
 #include "report.h"
 
-enum { WIDTH = 720, HEIGHT = 300, LEFT = 56, RIGHT = 16, TOP = 16, BOTTOM = 40, POINTS = 360 };
+enum { WIDTH = 720, HEIGHT = 300, LEFT = 56, RIGHT = 16, TOP = 16, BOTTOM = 40, TITLE = 28, POINTS = 360 };
 
 static const char *const colours[] = { "#1f62b4", "#d9730d", "#2a8a4a", "#a33ea1" };
 
@@ -111,7 +111,18 @@ static void draw_series(FILE *out, const struct frame *frame, int64_t count, con
     fputs("\"/>\n", out);
 }
 
-void chart_svg(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[])
+static void draw(FILE *out, const struct frame *frame, int64_t count, const double *steps, int series,
+                 const struct chart_series list[])
+{
+    draw_axes(out, frame);
+    fprintf(out, "<svg x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\" viewBox=\"0 %d %d %d\">\n", TOP, WIDTH, HEIGHT - TOP - BOTTOM,
+            TOP, WIDTH, HEIGHT - TOP - BOTTOM); /* cuts off what is outside the frame */
+    for (int s = 0; s < series; s++)
+        draw_series(out, frame, count, steps, &list[s], colours[s]);
+    fputs("</svg></svg>", out);
+}
+
+void chart_figure(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[])
 {
     struct frame frame;
     if (count < 2 || !frame_of(&frame, count, steps, series, list))
@@ -120,10 +131,24 @@ void chart_svg(FILE *out, const char *title, int64_t count, const double *steps,
     for (int s = 0; s < series; s++)
         fprintf(out, " <span class=\"key\" style=\"color:%s\">%s</span>", colours[s], list[s].name);
     fprintf(out, "</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT, title);
-    draw_axes(out, &frame);
-    fprintf(out, "<svg x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\" viewBox=\"0 %d %d %d\">\n", TOP, WIDTH, HEIGHT - TOP - BOTTOM,
-            TOP, WIDTH, HEIGHT - TOP - BOTTOM); /* cuts off what is outside the frame */
+    draw(out, &frame, count, steps, series, list);
+    fputs("</figure>\n", out);
+}
+
+void chart_svg(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[])
+{
+    struct frame frame;
+    fprintf(out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 %d %d %d\">\n"
+            "<style>text { font: 12px sans-serif; fill: #1c1c1c; } .grid { stroke: #ddd; } .axis, .tick { stroke: #888; }</style>\n"
+            "<rect y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n<text x=\"%d\" y=\"-6\">%s",
+            WIDTH, HEIGHT + TITLE, -TITLE, WIDTH, HEIGHT + TITLE, -TITLE, WIDTH, HEIGHT + TITLE, LEFT, title);
     for (int s = 0; s < series; s++)
-        draw_series(out, &frame, count, steps, &list[s], colours[s]);
-    fputs("</svg></svg></figure>\n", out);
+        fprintf(out, "<tspan dx=\"14\" style=\"fill:%s\">● %s</tspan>", colours[s], list[s].name);
+    fputs("</text>\n", out);
+    if (count > 0 && frame_of(&frame, count, steps, series, list))
+        draw(out, &frame, count, steps, series, list);
+    else
+        fputs("</svg>", out);
+    fputs("\n", out);
 }

@@ -183,7 +183,7 @@ ct_status log_close(struct log *log, ct_error *error);
 
 /* ---- report.c ---- */
 
-/* folder/report.html from what else is in the folder. */
+/* folder/losses.svg and folder/report.html from what else is in the folder. */
 ct_status report_write(const char *folder, ct_error *error);
 
 /* ---- progress.c ---- */

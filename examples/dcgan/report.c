@@ -1,4 +1,5 @@
-/* dcgan report: a run's folder as one HTML file: curves, pictures over time, settings, machine, and the checkpoint's hash. */
+/* dcgan report: a run's folder as one HTML file: curves, pictures over time, settings, machine, and the checkpoint's hash. Beside it
+ * the losses as a picture of their own. */
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
@@ -86,17 +87,24 @@ static const double *column(const struct rows *rows, const char *name)
     return rows->value[f];
 }
 
-static void write_charts(FILE *out, const struct rows *rows, bool critic)
+/* The losses, with `write` one of chart.c's. */
+static void write_losses(FILE *out, const struct rows *rows,
+                         void (*write)(FILE *, const char *, int64_t, const double *, int, const struct chart_series[]))
 {
     const struct chart_series losses[] = { { "discriminator", column(rows, "d_loss") }, { "generator", column(rows, "g_loss") } };
+    write(out, "Losses", rows->count, rows->step, 2, losses);
+}
+
+static void write_charts(FILE *out, const struct rows *rows, bool critic)
+{
     const struct chart_series answers[] = { { "to real", column(rows, "d_real") }, { "to fake", column(rows, "d_fake") },
                                             { "to fake, after its step", column(rows, "d_fake_after") } };
     const struct chart_series penalty[] = { { "λ (‖gradient‖ − 1)²", column(rows, "penalty") } };
-    chart_svg(out, "Losses", rows->count, rows->step, 2, losses);
-    chart_svg(out, critic ? "The critic's mean answer" : "The discriminator's mean answer: the chance that a picture is real",
-              rows->count, rows->step, 3, answers);
+    write_losses(out, rows, chart_figure);
+    chart_figure(out, critic ? "The critic's mean answer" : "The discriminator's mean answer: the chance that a picture is real",
+                 rows->count, rows->step, 3, answers);
     if (critic)
-        chart_svg(out, "Gradient penalty", rows->count, rows->step, 1, penalty);
+        chart_figure(out, "Gradient penalty", rows->count, rows->step, 1, penalty);
 }
 
 /* ---- text and bytes inside HTML ---- */
@@ -243,22 +251,54 @@ static const char head[] =
     "td { font-family: ui-monospace, monospace; overflow-wrap: anywhere; } th, td { border-bottom: 1px solid var(--line); }\n"
     "</style></head><body>\n";
 
-static void write_page(FILE *out, const char *folder, const json_t *settings, const struct rows *rows)
+/* ---- the files ---- */
+
+struct parts {
+    const char *folder;
+    json_t *settings;
+    struct rows rows;
+};
+
+static void write_page(FILE *out, const struct parts *parts)
 {
-    const char *loss = json_string_value(json_object_get(settings, "loss"));
+    const struct rows *rows = &parts->rows;
+    const char *loss = json_string_value(json_object_get(parts->settings, "loss"));
+    const char *data = json_string_value(json_object_get(parts->settings, "data"));
     fputs(head, out);
     fputs("<h1>dcgan: ", out);
-    write_text(out, json_string_value(json_object_get(settings, "data")) != NULL
-                        ? json_string_value(json_object_get(settings, "data"))
-                        : "");
+    write_text(out, data != NULL ? data : "");
     fprintf(out, ", %.0f of %lld steps</h1>\n<div class=\"charts\">\n", rows->count > 0 ? rows->step[rows->count - 1] : 0,
-            (long long)json_integer_value(json_object_get(settings, "steps")));
+            (long long)json_integer_value(json_object_get(parts->settings, "steps")));
     write_charts(out, rows, loss != NULL && strcmp(loss, "wgan-gp") == 0);
     fputs("</div>\n", out);
-    write_pictures(out, folder);
-    write_settings(out, settings);
-    write_origin(out, folder);
+    write_pictures(out, parts->folder);
+    write_settings(out, parts->settings);
+    write_origin(out, parts->folder);
     fputs("</body></html>\n", out);
+}
+
+static void write_picture_of_losses(FILE *out, const struct parts *parts)
+{
+    write_losses(out, &parts->rows, chart_svg);
+}
+
+static ct_status write_file(const struct parts *parts, const char *name, void (*write)(FILE *, const struct parts *),
+                            ct_error *error)
+{
+    char path[4200], *text = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "%.4000s/%s", parts->folder, name);
+    FILE *out = open_memstream(&text, &size);
+    bool good = out != NULL;
+    if (good) {
+        write(out, parts);
+        good = !ferror(out);
+        good = fclose(out) == 0 && good;
+    }
+    ct_status status =
+        good ? ct_file_write(path, text, size, error) : ct_error_set(error, CT_NO_MEMORY, "out of memory for %.300s", path);
+    free(text);
+    return status;
 }
 
 ct_status report_write(const char *folder, ct_error *error)
@@ -266,30 +306,19 @@ ct_status report_write(const char *folder, ct_error *error)
     char path[4200];
     json_error_t where;
     snprintf(path, sizeof path, "%.4000s/settings.json", folder);
-    json_t *settings = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
-    if (!json_is_object(settings)) {
-        json_decref(settings);
+    struct parts parts = { .folder = folder, .settings = json_load_file(path, JSON_REJECT_DUPLICATES, &where) };
+    if (!json_is_object(parts.settings)) {
+        json_decref(parts.settings);
         return ct_error_set(error, CT_IO_ERROR, "%.300s holds no run: settings.json: %s", folder, where.text);
     }
-    struct rows rows;
-    char *page = NULL;
-    size_t size = 0;
     snprintf(path, sizeof path, "%.4000s/log.csv", folder);
-    ct_status status = rows_read(&rows, path) ? CT_OK : ct_error_set(error, CT_IO_ERROR, "cannot read %.300s", path);
-    FILE *out = status == CT_OK ? open_memstream(&page, &size) : NULL;
-    if (out != NULL) {
-        write_page(out, folder, settings, &rows);
-        bool good = !ferror(out);
-        good = fclose(out) == 0 && good;
-        snprintf(path, sizeof path, "%.4000s/report.html", folder);
-        status =
-            good ? ct_file_write(path, page, size, error) : ct_error_set(error, CT_NO_MEMORY, "out of memory for the report");
-    } else if (status == CT_OK) {
-        status = ct_error_set(error, CT_NO_MEMORY, "out of memory for the report");
-    }
-    free(page);
-    rows_free(&rows);
-    json_decref(settings);
+    ct_status status = rows_read(&parts.rows, path) ? CT_OK : ct_error_set(error, CT_IO_ERROR, "cannot read %.300s", path);
+    if (status == CT_OK)
+        status = write_file(&parts, "losses.svg", write_picture_of_losses, error);
+    if (status == CT_OK)
+        status = write_file(&parts, "report.html", write_page, error);
+    rows_free(&parts.rows);
+    json_decref(parts.settings);
     return status;
 }
 
@@ -309,14 +338,14 @@ static ct_status run(const void *given, ct_error *error)
     const struct report_options *options = given;
     ct_status status = report_write(options->run, error);
     if (status == CT_OK)
-        printf("%s/report.html\n", options->run);
+        printf("%s/report.html\n%s/losses.svg\n", options->run, options->run);
     return status;
 }
 
 const struct verb verb_report = {
-    "report", "write report.html anew from a run's folder",
+    "report", "write report.html and losses.svg anew from a run's folder",
     "The report is one file that needs no network: curves, pictures over time, settings, machine, the checkpoint's SHA-256.\n"
-    "dcgan train writes it with every sample picture.\n\n"
+    "losses.svg is its first chart alone. dcgan train writes both with every sample picture.\n\n"
     "Examples\n"
     "  dcgan report --run out/demo\n",
     SETTINGS_OF(settings_of_report), sizeof(struct report_options), run
