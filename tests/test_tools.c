@@ -75,10 +75,28 @@ static const struct usage usages[] = {
     { "geometry --in 2>&1", 2, "--in needs a value" },
     { "geometry --json=1 2>&1", 2, "--json=1 takes no value" },
     { "geometry --in 5 --kernel 3 what 2>&1", 2, "what is \"what\"?" },
-    { "geometry --in 5 --kernel 3x3 2>&1", 2, "--kernel has 2 axes, --in has 1" },
+    { "geometry --in 5 --kernel 3x3 2>&1", 2, "--kernel has 2 axes, the input has 1" },
     { "geometry --in 0 --kernel 3 2>&1", 2, "--in 0: needs whole numbers from 1" },
     { "geometry --in 5x5x5x5 --kernel 3 2>&1", 2, "up to 3" },
     { "geometry --in 99999999999999999999 --kernel 3 2>&1", 2, "needs whole numbers" },
+    { "geometry --in -5 --kernel 3 2>&1", 2, "needs whole numbers" },
+    { "geometry --in '' --kernel 3 2>&1", 2, "needs whole numbers" },
+    { "geometry --in 5x --kernel 3 2>&1", 2, "needs whole numbers" },
+    { "geometry --in 5:6 --kernel 3 2>&1", 2, "needs whole numbers" },
+    { "geometry --in 5 --in 6 --kernel 3 2>&1", 2, "--in is given twice" },
+    { "geometry --in 5 --kernel 3 --json --json 2>&1", 2, "--json is given twice" },
+    { "geometry --in 5 --kernel 3 --padding 1: 2>&1", 2, "up to 3 as in 1:2x0" },
+    { "geometry --in 5 --kernel 3 --padding 1:2:3 2>&1", 2, "up to 3 as in 1:2x0" },
+    { "geometry --in 5 --kernel 3 --padding 1:-2 2>&1", 2, "needs whole numbers from 0" },
+    { "geometry --in 5 --kernel 3 --padding 1:2x0 2>&1", 2, "--padding has 2 axes, the input has 1" },
+    { "geometry --in 5 --kernel 8 --padding 1:1 2>&1", 1, "exceeds the padded input" },
+    { "geometry --in 1048576x1048576x1048576 --kernel 1 2>&1", 1, "more elements than can be counted" },
+    { "geometry --in 1048576 --kernel 1048576 --dilation 1048576 2>&1", 1, "exceeds the padded input" },
+    { "geometry --transposed --in 1048576 --kernel 3 --stride 1048576 2>&1", 1, "must be from 1 to 2^31 - 1" },
+    { "geometry --in 5 --kernel 3 --channels 1048576 --out-channels 1048576 2>&1", 1, "too large" },
+    { "geometry -- --in 5 2>&1", 2, "what is \"--in\"?" },
+    { "geometry -x 2>&1", 2, "no option -x" },
+    { "'' 2>&1", 2, "no verb \"\"" },
     { "geometry --kernel 3 2>&1", 2, "needs --in and --kernel" },
     { "geometry --in 5 --kernel 3 --groups 2 --channels 3 2>&1", 2, "--groups 2 must divide" },
     { "geometry --in 5 --kernel 9 2>&1", 1, "exceeds the padded input" },
@@ -86,6 +104,16 @@ static const struct usage usages[] = {
     { "steps --x 1,2,a 2>&1", 2, "needs numbers" },
     { "steps --x '1,2;3' 2>&1", 2, "rows of different lengths" },
     { "steps --x 1,inf 2>&1", 2, "needs numbers" },
+    { "steps --x 1,,2 2>&1", 2, "needs numbers" },
+    { "steps --x '' 2>&1", 2, "needs numbers" },
+    { "steps --x 1e999 2>&1", 2, "needs numbers" },
+    { "steps --x \"$(seq -s, 65)\" 2>&1", 2, "up to 16 rows of 64 numbers" },
+    { "steps --x \"$(seq -s';' 17)\" 2>&1", 2, "up to 16 rows of 64 numbers" },
+    { "steps --stride 0 2>&1", 2, "needs whole numbers from 1 to 64" },
+    { "steps --stride 1x2 2>&1", 2, "--stride has 2 axes, the input has 1" },
+    { "steps --x 1 --padding 2 2>&1", 1, "must be from 1 to 2^31 - 1" },
+    { "steps --x 1e308,1e308 --w 10 2>&1", 1, "overflow float64" },
+    { "steps 3 2>&1", 2, "what is \"3\"?" },
     { "steps --x '1;2;3' --w '1;2' 2>&1", 2, "--w has 2 rows, --x 3" },
     { "geometry --in 5 --kernel 3 --algorithm --dtype float16 2>&1", 2, "neither float32 nor float64" },
     { "matrix --help", 0, "basis vector" },
@@ -96,12 +124,25 @@ static const struct usage usages[] = {
     { "matrix conv1d --in 4 --kernel 3 --padding-mode reflex 2>&1", 2, "the nearest is reflect" },
     { "matrix conv1d --in 4 --kernel 3 --weight 1,2 2>&1", 2, "needs 3 numbers" },
     { "matrix conv1d --in 4 --kernel 3 --weight 1,2,3,4 2>&1", 2, "needs 3 numbers" },
+    { "matrix conv1d --in 4 --kernel 3 --weight 1,2, 2>&1", 2, "needs 3 numbers" },
+    { "matrix conv1d --in 4 --kernel 3 --weight '' 2>&1", 2, "needs 3 numbers" },
+    { "matrix conv1d --in 4 --kernel 3 --weight 1,nan,3 2>&1", 2, "needs 3 numbers" },
+    { "matrix conv1d --in 4 --kernel 3 --padding 1 --padding-mode reflect --weight 1e308,1,1e308 2>&1", 1, "overflow float64" },
+    { "matrix conv1d conv2d --in 4 --kernel 3 2>&1", 2, "what is \"conv2d\"?" },
+    { "matrix conv3d --in 4096x4096x4096 --kernel 1 2>&1", 1, "too many" },
     { "matrix conv1d --in 4 --kernel 3 --padding 9 --padding-mode reflect 2>&1", 1, "reflect" },
     { "matrix conv_transpose1d --in 4 --kernel 3 --dilation 2 --output-padding 1 2>&1", 1, "no convolution of 9 gives 4" },
     { "matrix conv2d --in 512x512 --kernel 3 2>&1", 1, "too many" },
     { "check --help", 0, "no tolerance" },
     { "check --op conv1 2>&1", 2, "no op \"conv1\"; the nearest is conv1d" },
     { "check --order 0 2>&1", 2, "--order 0: needs a whole number from 1" },
+    { "check --order 7 2>&1", 2, "--order 7: needs a whole number from 1 to 6" },
+    { "check --order 99999999999999999999 2>&1", 2, "needs a whole number" },
+    { "check --order 1.5 2>&1", 2, "needs a whole number" },
+    { "check --seed -1 2>&1", 2, "--seed -1: needs a whole number from 0" },
+    { "check --op '' 2>&1", 2, "no op \"\"" },
+    { "check --op 2>&1", 2, "--op needs a value" },
+    { "check tanh 2>&1", 2, "what is \"tanh\"?" },
     { "geometry --in 5 --kernel 3 2>&1 >/dev/full", 1, "could not be written" },
 };
 
@@ -155,12 +196,13 @@ Test(tools, geometries_are_confirmed)
             for (int s = 1; s <= 4; s++)
                 for (int p = 0; p <= 3; p++)
                     for (int d = 1; d <= 2; d++) {
-                        if (i + 2 * p < d * (k - 1) + 1 || (i + k + s + p + d) % 8)
+                        int end = (p + i) % 4;
+                        if (i + 2 * p < d * (k - 1) + 1 || i + s + p + end < d * (k - 1) + 1 || (i + k + s + p + d) % 8)
                             continue;
                         snprintf(arguments, sizeof arguments,
-                                 "geometry --in %dx%d --kernel %d --stride %d --padding %d "
+                                 "geometry --in %dx%d --kernel %d --stride %d --padding %dx%d:%d "
                                  "--dilation %d --groups 2 --channels 4 --json",
-                                 i, i + s, k, s, p, d);
+                                 i, i + s, k, s, p, p, end, d);
                         json_t *json = run_json(arguments), *axes = json_object_get(json, "axes");
                         for (size_t a = 0; a < 2; a++)
                             cr_expect(json_is_true(json_object_get(json_array_get(axes, a), "confirmed")), "%s", arguments);
@@ -169,6 +211,47 @@ Test(tools, geometries_are_confirmed)
                         tried++;
                     }
     cr_expect_geq(tried, 30);
+}
+
+/* 4 is 4 again with two zeros before, as in a causal convolution; where a window of 3 begins at −2, position 0 is read thrice. */
+Test(tools, padding_of_one_end)
+{
+    json_t *json = run_json("geometry --in 4 --kernel 3 --padding 2:0 --json"), *axis, *back;
+    axis = json_array_get(json_object_get(json, "axes"), 0);
+    back = json_object_get(json, "conv_transpose");
+    cr_expect_eq(json_integer_value(json_object_get(axis, "y")), 4);
+    cr_expect_eq(json_integer_value(json_object_get(axis, "padding_begin")), 2);
+    cr_expect_eq(json_integer_value(json_object_get(axis, "padding_end")), 0);
+    EXPECT_NUMBERS(json_object_get(axis, "overlap"), 0, 3, 3, 2, 1);
+    cr_expect(json_is_true(json_object_get(axis, "confirmed")));
+    cr_expect(json_is_true(json_object_get(json, "direct_equals_transposed")));
+    cr_expect_str_eq(json_string_value(json_object_get(json_object_get(json, "conv"), "pytorch")),
+                     "torch.nn.functional.conv1d(torch.nn.functional.pad(x, (2, 0)), w)");
+    cr_expect_str_eq(json_string_value(json_object_get(json_object_get(json, "conv"), "cotangent")),
+                     "ct_conv1d(tape, x, w, NULL, &(ct_conv_options){ .padding_begin = { 2 } })");
+    cr_expect_str_eq(json_string_value(json_object_get(back, "pytorch")),
+                     "torch.nn.functional.pad(torch.nn.functional.conv_transpose1d(y, w), (-2, 0))");
+    cr_expect_str_eq(json_string_value(json_object_get(back, "jax")),
+                     "jax.lax.conv_general_dilated(y, jnp.flip(w.swapaxes(0, 1), (2,)), window_strides=(1,), padding=[(0, 2)])");
+    json_decref(json);
+
+    /* A last axis comes first in PyTorch's pad; ends that agree are one number. */
+    json = run_json("geometry --in 5x6 --kernel 3 --stride 2x1 --padding 0:1x1 --json");
+    cr_expect_str_eq(json_string_value(json_object_get(json_object_get(json, "conv"), "pytorch")),
+                     "torch.nn.functional.conv2d(torch.nn.functional.pad(x, (1, 1, 0, 1)), w, stride=(2, 1))");
+    json_decref(json);
+    json = run_json("geometry --in 5 --kernel 3 --padding 1:1 --json");
+    cr_expect_str_eq(json_string_value(json_object_get(json_object_get(json, "conv"), "pytorch")),
+                     "torch.nn.functional.conv1d(x, w, padding=1)");
+    json_decref(json);
+
+    cr_expect_eq(run("geometry --in 5 --kernel 4 --stride 2 --padding 1:2"), 0);
+    cr_expect_not_null(strstr(output, "o = floor((i + begin + end - e) / stride) + 1 = floor((5 + 1 + 2 - 4) / 2) + 1 = floor(4 / 2)"));
+    cr_expect_not_null(strstr(output, "\n      0   o # # # . .\n      1     . # # # #\n      2     . . . # # o o\n"));
+    cr_expect_eq(run("geometry --transposed --in 3 --kernel 4 --stride 2 --padding 1:2"), 0);
+    cr_expect_not_null(strstr(output, "i = (o - 1) stride - begin - end + e + output_padding = (3 - 1) 2 - 1 - 2 + 4 + 0 = 5"));
+    cr_expect_eq(run("geometry --in 6 --kernel 4 --padding 1:2"), 0);
+    cr_expect_not_null(strstr(output, "half padding (\"same\"): o = i"));
 }
 
 /* What the library itself says of the same form, and what the environment asks for. */
@@ -267,6 +350,21 @@ Test(tools, steps_with_everything)
     json_decref(json);
 }
 
+/* 1 10 102 20 203 30 300, of which padding 1:2 with an output_padding of 1 leaves all but the first and the last. */
+Test(tools, steps_with_two_paddings)
+{
+    json_t *json = run_json("steps --x 1,2,3 --w 1,10,100 --stride 2 --padding 1:2 --output-padding 1 --json");
+    EXPECT_NUMBERS(json_object_get(json, "slid"), 0, 1, 10, 102, 20, 203, 30, 300);
+    EXPECT_NUMBERS(json_object_get(json, "out"), 0, 10, 102, 20, 203, 30);
+    EXPECT_NUMBERS(json_object_get(json, "gather"), 0, 10, 102, 20, 203, 30);
+    cr_expect(json_is_true(json_object_get(json, "equal")));
+    json_decref(json);
+    cr_expect_eq(run("steps --x 1,2,3 --w 1,10,100 --stride 2 --padding 1:2"), 0);
+    cr_expect_not_null(strstr(output, "padding 1:2, output_padding 0, dilation 1 -> (3 - 1) 2 - 1 - 2 + 3 + 0 = 4 numbers"));
+    cr_expect_not_null(strstr(output, "3. Cut: padding = 1 from the beginning, 2 from the end\n"));
+    cr_expect_not_null(strstr(output, "with padding e - 1 - padding = 1 before and 0 after"));
+}
+
 /* ---- matrix ---- */
 
 static double entry(const json_t *matrix, const char *what, int64_t row, int64_t column)
@@ -280,19 +378,19 @@ static const char *symbol(const json_t *matrix, int64_t row, int64_t column)
 }
 
 /* Entry ((o, q), (c, p)) of a 2-D convolution's matrix is w[o, c, k] where p = q·stride − padding + k·dilation in both axes. Here
- * 4 channels in 2 groups to 2, 5 × 6 by 2 × 3, stride (2, 1), padding (1, 0), dilation (1, 2): y is 3 × 2. */
+ * 4 channels in 2 groups to 2, 5 × 6 by 2 × 3, stride (2, 1), padding (1, 0 and 1 at the end), dilation (1, 2): y is 3 × 3. */
 Test(tools, matrix_of_the_definition)
 {
     json_t *json =
-               run_json("matrix conv2d --in 5x6 --kernel 2x3 --stride 2x1 --padding 1x0 --dilation 1x2 --groups 2 --channels 4 "
+               run_json("matrix conv2d --in 5x6 --kernel 2x3 --stride 2x1 --padding 1x0:1 --dilation 1x2 --groups 2 --channels 4 "
                         "--out-channels 2 --json"),
            *there = json_object_get(json, "matrix"), *back = json_object_get(json, "back");
-    cr_assert_eq(json_integer_value(json_object_get(there, "rows")), 2 * 3 * 2);
+    cr_assert_eq(json_integer_value(json_object_get(there, "rows")), 2 * 3 * 3);
     cr_assert_eq(json_integer_value(json_object_get(there, "columns")), 4 * 5 * 6);
     cr_expect(json_is_true(json_object_get(json, "equal")));
-    for (int row = 0; row < 12; row++)
+    for (int row = 0; row < 18; row++)
         for (int column = 0; column < 120; column++) {
-            int o = row / 6, q0 = row / 2 % 3, q1 = row % 2, c = column / 30, p0 = column / 6 % 5, p1 = column % 6;
+            int o = row / 9, q0 = row / 3 % 3, q1 = row % 3, c = column / 30, p0 = column / 6 % 5, p1 = column % 6;
             int k0 = p0 - 2 * q0 + 1, k1 = (p1 - q1) / 2;
             bool there_is = c / 2 == o && k0 >= 0 && k0 < 2 && p1 >= q1 && (p1 - q1) % 2 == 0 && k1 < 3;
             char name[64] = "0";
@@ -336,6 +434,8 @@ Test(tools, matrices_are_transposes)
         "conv_transpose1d --in 3 --kernel 3 --stride 2 --padding 1 --output-padding 1",
         "conv_transpose2d --in 3x2 --kernel 2 --stride 3 --output-padding 2x1 --groups 2 --channels 4 --out-channels 2",
         "conv_transpose3d --in 2x1x2 --kernel 2x3x1 --padding 0x1x0",
+        "conv2d --in 4x5 --kernel 3x2 --stride 2 --padding 0:2x1:0 --padding-mode reflect",
+        "conv_transpose2d --in 3x3 --kernel 3 --stride 2 --padding 2:0x0:1 --output-padding 1x0",
     };
     for (size_t i = 0; i < sizeof geometry / sizeof geometry[0]; i++) {
         char arguments[300];

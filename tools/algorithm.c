@@ -18,7 +18,7 @@ static ct_conv_form form_of(const struct convolution *conv, int64_t batch)
     for (int i = 0; i < conv->rank; i++) {
         int a = CT_MAX_SPATIAL - conv->rank + i;
         form.x[a] = conv->x[i], form.k[a] = conv->kernel[i], form.y[a] = conv->y[i];
-        form.stride[a] = conv->stride[i], form.padding[a] = conv->padding[i], form.dilation[a] = conv->dilation[i];
+        form.stride[a] = conv->stride[i], form.padding[a] = conv->begin[i], form.dilation[a] = conv->dilation[i];
     }
     return form;
 }

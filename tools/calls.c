@@ -29,21 +29,41 @@ static void python_option(FILE *text, const char *name, const int64_t value[], i
         fprintf(text, "%s" D "%s", a ? ", " : "(", value[a], a == rank - 1 ? ")" : "");
 }
 
+/* What pads by the sizes, the last axis first; back, the same crops. */
+static void pytorch_ends(FILE *text, const struct convolution *conv, bool back)
+{
+    for (int a = conv->rank - 1; a >= 0; a--)
+        fprintf(text, "%s" D ", " D, a == conv->rank - 1 ? ", (" : ", ", back ? -conv->begin[a] : conv->begin[a],
+                back ? -conv->end[a] : conv->end[a]);
+    fputc(')', text);
+}
+
+/* PyTorch's convolutions pad both ends alike; with uneven ends F.pad does it before, and undoes it after. */
 char *call_pytorch(const struct convolution *conv, bool transposed)
 {
+    static const char pad[] = "torch.nn.functional.pad(";
+    const bool even = is_symmetric(conv);
     char *call = NULL;
     size_t size;
     FILE *text = open_memstream(&call, &size);
     if (text == NULL)
         return NULL;
-    fprintf(text, "torch.nn.functional.conv%s%dd(%s, w", transposed ? "_transpose" : "", conv->rank, transposed ? "y" : "x");
+    fprintf(text, "%storch.nn.functional.conv%s%dd(%s", !even && transposed ? pad : "", transposed ? "_transpose" : "", conv->rank,
+            !even && !transposed ? pad : "");
+    fputc(transposed ? 'y' : 'x', text);
+    if (!even && !transposed)
+        pytorch_ends(text, conv, false), fputc(')', text);
+    fputs(", w", text);
     python_option(text, "stride", conv->stride, conv->rank, 1);
-    python_option(text, "padding", conv->padding, conv->rank, 0);
+    if (even)
+        python_option(text, "padding", conv->begin, conv->rank, 0);
     if (transposed)
         python_option(text, "output_padding", conv->output_padding, conv->rank, 0);
     python_option(text, "dilation", conv->dilation, conv->rank, 1);
     python_option(text, "groups", &conv->groups, 1, 1);
     fputc(')', text);
+    if (!even && transposed)
+        pytorch_ends(text, conv, true), fputc(')', text);
     fclose(text);
     return call;
 }
@@ -87,8 +107,9 @@ char *call_jax(const struct convolution *conv, bool transposed)
     jax_tuple(text, "window_strides", transposed ? ones : conv->stride, conv->rank);
     fputs(", padding=[", text);
     for (int a = 0; a < conv->rank; a++) {
-        int64_t begin = transposed ? reach(conv, a) - 1 - conv->padding[a] : conv->padding[a];
-        fprintf(text, "%s(" D ", " D ")", a ? ", " : "", begin, transposed ? begin + conv->output_padding[a] : begin);
+        int64_t full = reach(conv, a) - 1;
+        fprintf(text, "%s(" D ", " D ")", a ? ", " : "", transposed ? full - conv->begin[a] : conv->begin[a],
+                transposed ? full - conv->end[a] + conv->output_padding[a] : conv->end[a]);
     }
     fputc(']', text);
     if (transposed && !all_are(conv->stride, conv->rank, 1))
@@ -122,7 +143,12 @@ char *call_cotangent(const struct convolution *conv, bool transposed)
         return NULL;
     fprintf(text, "ct_conv%s%dd(tape, %s, w, NULL, ", transposed ? "_transpose" : "", conv->rank, transposed ? "y" : "x");
     c_option(text, "stride", conv->stride, conv->rank, 1, &any);
-    c_option(text, "padding", conv->padding, conv->rank, 0, &any);
+    if (is_symmetric(conv)) {
+        c_option(text, "padding", conv->begin, conv->rank, 0, &any);
+    } else {
+        c_option(text, "padding_begin", conv->begin, conv->rank, 0, &any);
+        c_option(text, "padding_end", conv->end, conv->rank, 0, &any);
+    }
     if (transposed)
         c_option(text, "output_padding", conv->output_padding, conv->rank, 0, &any);
     c_option(text, "dilation", conv->dilation, conv->rank, 1, &any);

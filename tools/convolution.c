@@ -7,6 +7,11 @@
 
 int64_t reach(const struct convolution *conv, int axis) { return conv->dilation[axis] * (conv->kernel[axis] - 1) + 1; }
 
+bool is_symmetric(const struct convolution *conv)
+{
+    return memcmp(conv->begin, conv->end, (size_t)conv->rank * sizeof conv->begin[0]) == 0;
+}
+
 static ct_shape shape_of(int rank, int64_t a, int64_t b, const int64_t extent[])
 {
     ct_shape shape = { rank + 2, { a, b } };
@@ -28,7 +33,8 @@ ct_conv_options options_of(const struct convolution *conv, bool transposed)
     ct_conv_options options = { .groups = conv->groups, .padding_mode = conv->mode };
     for (int a = 0; a < conv->rank; a++) {
         options.stride[a] = conv->stride[a];
-        options.padding[a] = conv->padding[a];
+        options.padding_begin[a] = conv->begin[a];
+        options.padding_end[a] = conv->end[a];
         options.dilation[a] = conv->dilation[a];
         options.output_padding[a] = transposed ? conv->output_padding[a] : 0;
     }
@@ -46,10 +52,10 @@ ct_tensor *convolve(ct_tape *tape, const struct convolution *conv, bool transpos
     return op[transposed][conv->rank - 1](tape, input, weight, NULL, &options);
 }
 
-static bool spread_sizes(const struct sizes *sizes, int rank, int64_t absent, int64_t value[])
+static bool spread_sizes(const struct sizes *sizes, const int64_t from[], int rank, int64_t absent, int64_t value[])
 {
     for (int a = 0; a < rank; a++)
-        value[a] = sizes->count == 0 ? absent : sizes->value[sizes->count == 1 ? 0 : a];
+        value[a] = sizes->count == 0 ? absent : from[sizes->count == 1 ? 0 : a];
     return sizes->count <= 1 || sizes->count == rank;
 }
 
@@ -63,7 +69,9 @@ static int find_extents(const char *verb, bool transposed, struct convolution *c
     int code = 0;
 
     if (output == NULL)
-        code = complain(FAILED, "%s: %s", verb, tape ? ct_tape_message(tape) : "out of memory");
+        code = complain(FAILED, "%s: %s", verb, tape == NULL    ? "out of memory"
+                                                : input == NULL ? "the input has more elements than can be counted"
+                                                                : ct_tape_message(tape));
     for (int a = 0; output != NULL && a < conv->rank; a++) {
         int64_t extent = ct_tensor_size(output, a + 2);
         if (transposed)
@@ -72,7 +80,7 @@ static int find_extents(const char *verb, bool transposed, struct convolution *c
             conv->y[a] = extent;
         /* Of the sizes with one y, x is this many above the least. */
         if (!transposed)
-            conv->output_padding[a] = (conv->x[a] + 2 * conv->padding[a] - reach(conv, a)) % conv->stride[a];
+            conv->output_padding[a] = (conv->x[a] + conv->begin[a] + conv->end[a] - reach(conv, a)) % conv->stride[a];
     }
     ct_tensor_release(input);
     ct_tensor_release(weight);
@@ -90,19 +98,21 @@ int resolve(const char *verb, const struct request *request, struct convolution 
     *conv = (struct convolution){ .rank = request->in.count, .groups = request->groups };
     const struct {
         const char *name;
-        const struct sizes *from;
+        const struct sizes *sizes;
+        const int64_t *from;
         int64_t absent, *to;
     } given[] = {
-        { "in", &request->in, 0, transposed ? conv->y : conv->x },
-        { "kernel", &request->kernel, 1, conv->kernel },
-        { "stride", &request->stride, 1, conv->stride },
-        { "padding", &request->padding, 0, conv->padding },
-        { "dilation", &request->dilation, 1, conv->dilation },
-        { "output-padding", &request->output_padding, 0, conv->output_padding },
+        { "in", &request->in, request->in.value, 0, transposed ? conv->y : conv->x },
+        { "kernel", &request->kernel, request->kernel.value, 1, conv->kernel },
+        { "stride", &request->stride, request->stride.value, 1, conv->stride },
+        { "padding", &request->padding, request->padding.value, 0, conv->begin },
+        { "padding", &request->padding, request->padding.end, 0, conv->end },
+        { "dilation", &request->dilation, request->dilation.value, 1, conv->dilation },
+        { "output-padding", &request->output_padding, request->output_padding.value, 0, conv->output_padding },
     };
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
-        if (!spread_sizes(given[i].from, conv->rank, given[i].absent, given[i].to))
-            return complain(MISUSED, "%s: --%s has %d axes, --in has %d", verb, given[i].name, given[i].from->count, conv->rank);
+        if (!spread_sizes(given[i].sizes, given[i].from, conv->rank, given[i].absent, given[i].to))
+            return complain(MISUSED, "%s: --%s has %d axes, the input has %d", verb, given[i].name, given[i].sizes->count, conv->rank);
 
     int64_t in = request->channels ? request->channels : conv->groups,
             out = request->out_channels ? request->out_channels : conv->groups;
@@ -128,7 +138,7 @@ int resolve(const char *verb, const struct request *request, struct convolution 
     if (code != 0 || transposed || request->output_padding.count == 0)
         return code;
     /* There, and back with an output_padding of choice. */
-    spread_sizes(&request->output_padding, conv->rank, 0, conv->output_padding);
+    spread_sizes(&request->output_padding, request->output_padding.value, conv->rank, 0, conv->output_padding);
     return find_extents(verb, true, conv);
 }
 
@@ -190,10 +200,10 @@ ct_tensor *corresponding_direct(ct_tape *tape, const struct convolution *conv, c
 
     for (int a = 0; a < conv->rank; a++) {
         int last = conv->rank - 1 - a; /* ct_pad begins with the last axis */
-        pad[2 * last] = reach(conv, a) - 1 - conv->padding[a];
-        pad[2 * last + 1] = pad[2 * last] + conv->output_padding[a];
+        pad[2 * last] = reach(conv, a) - 1 - conv->begin[a];
+        pad[2 * last + 1] = reach(conv, a) - 1 - conv->end[a] + conv->output_padding[a];
         direct.stride[a] = 1;
-        direct.padding[a] = 0;
+        direct.begin[a] = direct.end[a] = 0;
     }
     direct.x_channels = conv->y_channels;
     direct.y_channels = conv->x_channels;

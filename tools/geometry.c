@@ -10,11 +10,12 @@ static const char help[] =
     "  cotangent geometry --in 5 --kernel 3 --stride 2 --padding 1\n"
     "  cotangent geometry --in 8x6 --kernel 4x3 --stride 2 --padding 1 --groups 2 --channels 4\n"
     "  cotangent geometry --transposed --in 3 --kernel 3 --stride 2 --padding 1 --output-padding 1\n"
+    "  cotangent geometry --in 5x6 --kernel 4 --padding 1:2x1:2\n"
     "\n"
     "  --in SIZES               the input's; one number an axis, as 5 or 5x6 or 4x5x6\n"
     "  --kernel SIZES           one number for all axes, or one an axis; so too the following\n"
     "  --stride SIZES           (1)\n"
-    "  --padding SIZES          zeros at both ends                                                       (0)\n"
+    "  --padding SIZES          zeros at both ends; 1:2 is 1 at the beginning and 2 at the end           (0)\n"
     "  --dilation SIZES         distance of the kernel's taps                                            (1)\n"
     "  --groups N               (1)\n"
     "  --channels N, --out-channels N   of the input and the output                                      (groups)\n"
@@ -25,7 +26,7 @@ static const char help[] =
     "  --json                   for programs\n"
     "\n"
     "A window of reach e = dilation (kernel - 1) + 1 slides over the padded input in steps of the stride, so it fits\n"
-    "o = floor((i + 2 padding - e) / stride) + 1 times. The floor drops a remainder of 0 ... stride - 1: that many\n"
+    "o = floor((i + 2 padding - e) / stride) + 1 times (with two paddings: i + begin + end - e). The floor drops a remainder of 0 ... stride - 1: that many\n"
     "rows at the end are read by no window, and `stride` neighbouring input sizes share one output size. The way back\n"
     "must choose one of them: that, and nothing else, is output_padding. It pads nothing: it is the remainder.\n"
     "\n"
@@ -33,7 +34,7 @@ static const char help[] =
     "Where these overlap they add. If stride does not divide kernel, neighbours get different numbers of summands: a\n"
     "checkerboard.\n";
 
-/* Far from the ends, position q gets a summand from each tap j with j·d ≡ q + p (mod s). The taps go round s/gcd(d, s) classes of
+/* Far from the ends, position q gets a summand from each tap j with j·d ≡ q + begin (mod s). The taps go round s/gcd(d, s) classes of
  * positions; where d and s share a factor the other classes get none. */
 static void interior(struct axis *axis)
 {
@@ -54,7 +55,8 @@ static struct convolution one_axis(const struct axis *axis)
                                  .y = { axis->y },
                                  .kernel = { axis->k },
                                  .stride = { axis->s },
-                                 .padding = { axis->p },
+                                 .begin = { axis->begin },
+                                 .end = { axis->end },
                                  .dilation = { axis->d } };
 }
 
@@ -92,11 +94,12 @@ static int measure(const struct convolution *conv, int a, struct axis *axis)
                            .y = conv->y[a],
                            .k = conv->kernel[a],
                            .s = conv->stride[a],
-                           .p = conv->padding[a],
+                           .begin = conv->begin[a],
+                           .end = conv->end[a],
                            .d = conv->dilation[a],
                            .e = reach(conv, a),
                            .remainder = conv->output_padding[a] };
-    int64_t base = (axis->y - 1) * axis->s - 2 * axis->p + axis->e;
+    int64_t base = (axis->y - 1) * axis->s - axis->begin - axis->end + axis->e;
     axis->first_picks = base < 1 ? 1 - base : 0; /* with much padding the smallest sizes are none */
     axis->least = base + axis->first_picks;
     axis->inputs = axis->s - axis->first_picks;
@@ -163,7 +166,7 @@ int geometry_run(int argc, char **argv)
         { "in", .sizes = &request.in, .low = 1, .high = LARGEST },
         { "kernel", .sizes = &request.kernel, .low = 1, .high = LARGEST },
         { "stride", .sizes = &request.stride, .low = 1, .high = LARGEST },
-        { "padding", .sizes = &request.padding, .low = 0, .high = LARGEST },
+        { "padding", .sizes = &request.padding, .low = 0, .high = LARGEST, .ends = true },
         { "dilation", .sizes = &request.dilation, .low = 1, .high = LARGEST },
         { "output-padding", .sizes = &request.output_padding, .low = 0, .high = LARGEST },
         { "groups", .whole = &request.groups, .low = 1, .high = LARGEST },

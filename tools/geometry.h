@@ -8,7 +8,7 @@ enum { LONGEST_ROW = 32 }; /* positions and sizes that are shown, or tried, one 
 
 /* One axis: what the library says about it. */
 struct axis {
-    int64_t x, y, k, s, p, d, e, remainder;
+    int64_t x, y, k, s, begin, end, d, e, remainder; /* begin, end: the padding */
     int64_t inputs, least; /* the sizes least … least + inputs − 1 give y */
     int64_t first_picks;   /* the output_padding that gives `least` back: 0, but where 0 would give no size */
     ct_tensor *overlap;    /* (1, 1, x): how many windows read a position */

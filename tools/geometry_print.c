@@ -12,25 +12,44 @@ static const char *padding_name(const struct axis *axis)
 {
     if (axis->s != 1)
         return NULL;
-    if (axis->p == 0)
+    if (axis->begin + axis->end == 0)
         return "no padding (\"valid\"): o = i - (e - 1)";
-    if (2 * axis->p == axis->e - 1)
+    if (axis->begin + axis->end == axis->e - 1)
         return "half padding (\"same\"): o = i";
-    if (axis->p == axis->e - 1)
+    if (axis->begin == axis->e - 1 && axis->end == axis->e - 1)
         return "full padding: o = i + (e - 1)";
     return NULL;
+}
+
+/* In a formula, by name or by number: "+ 2 padding", "+ 2*1"; of two paddings "+ begin + end", "+ 1 + 2". */
+struct term {
+    char name[64], number[64];
+};
+
+static struct term padding_term(const struct axis *axis, char sign)
+{
+    struct term term;
+    if (axis->begin == axis->end) {
+        snprintf(term.name, sizeof term.name, "%c 2 padding", sign);
+        snprintf(term.number, sizeof term.number, "%c 2*" D, sign, axis->begin);
+    } else {
+        snprintf(term.name, sizeof term.name, "%c begin %c end", sign, sign);
+        snprintf(term.number, sizeof term.number, "%c " D " %c " D, sign, axis->begin, sign, axis->end);
+    }
+    return term;
 }
 
 static void print_formulas(const struct axis *axis, bool transposed)
 {
     printf("  e = dilation (kernel - 1) + 1 = " D " (" D " - 1) + 1 = " D "\n", axis->d, axis->k, axis->e);
+    const struct term less = padding_term(axis, '-'), more = padding_term(axis, '+');
     if (transposed)
-        printf("  i = (o - 1) stride - 2 padding + e + output_padding = (" D " - 1) " D " - 2*" D " + " D " + " D " = " D "\n",
-               axis->y, axis->s, axis->p, axis->e, axis->remainder, axis->x);
-    int64_t free = axis->x + 2 * axis->p - axis->e;
-    printf("  o = floor((i + 2 padding - e) / stride) + 1 = floor((" D " + 2*" D " - " D ") / " D ") + 1 = floor(" D " / " D
-           ") + 1 = " D ", remainder " D "\n",
-           axis->x, axis->p, axis->e, axis->s, free, axis->s, free / axis->s + 1, free % axis->s);
+        printf("  i = (o - 1) stride %s + e + output_padding = (" D " - 1) " D " %s + " D " + " D " = " D "\n", less.name, axis->y,
+               axis->s, less.number, axis->e, axis->remainder, axis->x);
+    int64_t free = axis->x + axis->begin + axis->end - axis->e;
+    printf("  o = floor((i %s - e) / stride) + 1 = floor((" D " %s - " D ") / " D ") + 1 = floor(" D " / " D ") + 1 = " D
+           ", remainder " D "\n",
+           more.name, axis->x, more.number, axis->e, axis->s, free, axis->s, free / axis->s + 1, free % axis->s);
     if (free / axis->s + 1 != axis->y)
         printf("  Note: output_padding " D " >= stride " D ", so the convolution of " D " does not give " D
                " back. PyTorch allows it "
@@ -45,10 +64,10 @@ static void print_inputs(const struct axis *axis)
     printf("  %s " D ":\n", axis->inputs == 1 ? "The only input size that gives" : "Input sizes that give", axis->y);
     for (int64_t i = 0; i < axis->inputs && i < LONGEST_ROW; i++) {
         int64_t size = axis->least + i, dropped = axis->first_picks + i; /* first of the padding, then of the input */
-        int64_t rows = dropped <= axis->p ? 0 : dropped - axis->p < size ? dropped - axis->p : size;
+        int64_t rows = dropped <= axis->end ? 0 : dropped - axis->end < size ? dropped - axis->end : size;
         printf("    i = " D "  output_padding " D, size, dropped);
         if (dropped > 0)
-            printf(", dropped at the end: " D " of the padding, " D " of the input", dropped < axis->p ? dropped : axis->p, rows);
+            printf(", dropped at the end: " D " of the padding, " D " of the input", dropped < axis->end ? dropped : axis->end, rows);
         puts(size == axis->x ? "  <- this one" : "");
     }
     if (axis->inputs > LONGEST_ROW)
@@ -58,14 +77,14 @@ static void print_inputs(const struct axis *axis)
 /* One line a window; '#' what it reads of the input, 'o' what it reads of the padding. */
 static void print_windows(const struct axis *axis)
 {
-    if (axis->x + 2 * axis->p > 2 * LONGEST_ROW || axis->y > LONGEST_ROW)
+    if (axis->x + axis->begin + axis->end > 2 * LONGEST_ROW || axis->y > LONGEST_ROW)
         return;
     puts("  Windows, one a line ('#' reads the input, 'o' the padding):");
     for (int64_t o = 0; o < axis->y; o++) {
         char line[4 * LONGEST_ROW + 1] = "";
         int length = 0;
-        for (int64_t q = -axis->p; q < axis->x + axis->p; q++) {
-            int64_t tap = q + axis->p - o * axis->s;
+        for (int64_t q = -axis->begin; q < axis->x + axis->end; q++) {
+            int64_t tap = q + axis->begin - o * axis->s;
             bool inside = q >= 0 && q < axis->x, reads = tap >= 0 && tap < axis->e && tap % axis->d == 0;
             line[length++] = ' ';
             line[length++] = reads ? (inside ? '#' : 'o') : inside ? '.' : ' ';
@@ -102,11 +121,10 @@ static void print_direct(const struct convolution *conv, const struct axis axis[
     puts("\nThe transposed convolution as a direct one: spread the input, flip the kernel, swap its channels, stride 1");
     for (int a = 0; a < conv->rank; a++) {
         const struct axis *at = &axis[a];
-        int64_t spread = (at->y - 1) * at->s + 1, begin = at->e - 1 - at->p;
+        int64_t spread = (at->y - 1) * at->s + 1, begin = at->e - 1 - at->begin, end = at->e - 1 - at->end + at->remainder;
         printf("  axis %d: " D " -> " D " (" D " zero%s between neighbours), padding e - 1 - p = " D " before, " D " after: " D
                " + " D " + " D " - " D " + 1 = " D "\n",
-               a, at->y, spread, at->s - 1, plural(at->s - 1), begin, begin + at->remainder, spread, begin, begin + at->remainder,
-               at->e, at->x);
+               a, at->y, spread, at->s - 1, plural(at->s - 1), begin, end, spread, begin, end, at->e, at->x);
     }
     if (agrees >= 0)
         printf("  checked on integers: the two give %s\n", agrees ? "the same numbers" : "DIFFERENT numbers");
@@ -161,12 +179,13 @@ static json_t *axis_json(const struct axis *axis)
                                                 (json_int_t)(axis->first_picks + i)));
     for (int64_t i = 0; i < axis->x; i++)
         json_array_append_new(overlap, json_integer((json_int_t)ct_tensor_at(axis->overlap, i)));
-    return json_pack("{sI sI sI sI sI sI sI sI so so sI sb sI sI sb}", "x", (json_int_t)axis->x, "y", (json_int_t)axis->y,
-                     "kernel", (json_int_t)axis->k, "stride", (json_int_t)axis->s, "padding", (json_int_t)axis->p, "dilation",
+    return json_pack("{sI sI sI sI sI sI sI sI sI so so sI sb sI sI sb}", "x", (json_int_t)axis->x, "y", (json_int_t)axis->y,
+                     "kernel", (json_int_t)axis->k, "stride", (json_int_t)axis->s, "padding_begin", (json_int_t)axis->begin,
+                     "padding_end", (json_int_t)axis->end, "dilation",
                      (json_int_t)axis->d, "reach", (json_int_t)axis->e, "output_padding", (json_int_t)axis->remainder, "inputs",
                      inputs, "overlap", overlap, "ignored", (json_int_t)axis->unread, "checkerboard", axis->fewest != axis->most,
-                     "direct_padding_begin", (json_int_t)(axis->e - 1 - axis->p), "direct_padding_end",
-                     (json_int_t)(axis->e - 1 - axis->p + axis->remainder), "confirmed", axis->agrees);
+                     "direct_padding_begin", (json_int_t)(axis->e - 1 - axis->begin), "direct_padding_end",
+                     (json_int_t)(axis->e - 1 - axis->end + axis->remainder), "confirmed", axis->agrees);
 }
 
 static json_t *calls_json(const struct convolution *conv, bool transposed)

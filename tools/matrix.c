@@ -21,7 +21,7 @@ static const char help[] =
     "  --in SIZES               the input's, one number an axis, as 5 or 4x4\n"
     "  --kernel SIZES           one number for all axes, or one an axis; so too the following\n"
     "  --stride SIZES, --dilation SIZES                                                                   (1)\n"
-    "  --padding SIZES                                                                                    (0)\n"
+    "  --padding SIZES          1:2 is 1 at the beginning and 2 at the end                                (0)\n"
     "  --padding-mode zeros|reflect|replicate|circular                                                    (zeros)\n"
     "  --output-padding SIZES   conv_transpose only                                                       (0)\n"
     "  --groups N, --channels N, --out-channels N                                                         (1, groups, groups)\n"
@@ -165,6 +165,11 @@ static bool find_numbers(const struct convolution *conv, struct matrix *matrix, 
     else
         matrix->rows = ct_tensor_size(matrix->value, 0), matrix->columns = ct_tensor_size(matrix->value, 1);
     ct_tape_free(tape);
+    for (int64_t i = 0; matrix->value != NULL && i < ct_tensor_count(matrix->value); i++)
+        if (!isfinite(ct_tensor_at(matrix->value, i))) {
+            complain(FAILED, "matrix: these weights overflow float64 where several meet");
+            return false;
+        }
     return matrix->value != NULL;
 }
 
@@ -320,7 +325,7 @@ int matrix_run(int argc, char **argv)
         { "in", .sizes = &request.in, .low = 1, .high = LARGEST },
         { "kernel", .sizes = &request.kernel, .low = 1, .high = LARGEST },
         { "stride", .sizes = &request.stride, .low = 1, .high = LARGEST },
-        { "padding", .sizes = &request.padding, .low = 0, .high = LARGEST },
+        { "padding", .sizes = &request.padding, .low = 0, .high = LARGEST, .ends = true },
         { "dilation", .sizes = &request.dilation, .low = 1, .high = LARGEST },
         { "output-padding", .sizes = &request.output_padding, .low = 0, .high = LARGEST },
         { "padding-mode", .text = &request.padding_mode },

@@ -75,7 +75,11 @@ static bool read_sizes(const char *text, const struct setting *setting)
     struct sizes *sizes = setting->sizes;
     char *end = NULL;
     for (sizes->count = 0; sizes->count < CT_MAX_SPATIAL; text = end + 1) {
-        if (!read_whole(text, setting, &sizes->value[sizes->count++], &end))
+        int axis = sizes->count++;
+        if (!read_whole(text, setting, &sizes->value[axis], &end))
+            return false;
+        sizes->end[axis] = sizes->value[axis];
+        if (setting->ends && *end == ':' && !read_whole(end + 1, setting, &sizes->end[axis], &end))
             return false;
         if (*end != 'x' && *end != ',')
             break;
@@ -95,8 +99,8 @@ static int set(const char *verb, const struct setting *setting, const char *valu
                         setting->low, setting->high);
     else if (setting->sizes != NULL && !read_sizes(value, setting))
         return complain(MISUSED,
-                        "%s --%s %s: needs whole numbers from %" PRId64 " to %" PRId64 ", one for all axes or up to %d as in 5x6",
-                        verb, setting->name, value, setting->low, setting->high, CT_MAX_SPATIAL);
+                        "%s --%s %s: needs whole numbers from %" PRId64 " to %" PRId64 ", one for all axes or up to %d as in %s",
+                        verb, setting->name, value, setting->low, setting->high, CT_MAX_SPATIAL, setting->ends ? "1:2x0" : "5x6");
     return -1;
 }
 
@@ -116,6 +120,7 @@ int read_settings(int argc, char **argv, const struct setting *settings, int cou
 {
     struct option longs[MOST_OPTIONS + 2] = { { "help", no_argument, NULL, HELP } };
     const char *verb = argv[0];
+    bool given[MOST_OPTIONS] = { false };
     for (int i = 0; i < count && i < MOST_OPTIONS; i++)
         longs[i + 1] = (struct option){ settings[i].name, settings[i].flag ? no_argument : required_argument, NULL, FIRST + i };
 
@@ -131,7 +136,11 @@ int read_settings(int argc, char **argv, const struct setting *settings, int cou
             return complain(MISUSED, "%s: %s takes no value", verb, argv[optind - 1]);
         if (found == '?')
             return refuse(verb, argv[optind - 1], settings, count);
-        int code = set(verb, &settings[found - FIRST], optarg);
+        const struct setting *setting = &settings[found - FIRST];
+        if (given[found - FIRST])
+            return complain(MISUSED, "%s: --%s is given twice", verb, setting->name);
+        given[found - FIRST] = true;
+        int code = set(verb, setting, optarg);
         if (code >= 0)
             return code;
     }

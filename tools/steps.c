@@ -19,7 +19,7 @@ static const char help[] =
     "  --x ROWS                 the input, one row a channel: numbers with commas, rows with semicolons   (1,2,3;4,5,6)\n"
     "  --w ROWS                 the kernel of each channel; one row serves all                           (1.1,2.2,3.3)\n"
     "  --stride N               (1)\n"
-    "  --padding N              (0)\n"
+    "  --padding N              1:2 is 1 at the beginning and 2 at the end                               (0)\n"
     "  --output-padding N       (0)\n"
     "  --dilation N             (1)\n"
     "  --json                   for programs\n"
@@ -114,7 +114,7 @@ static void free_steps(struct steps *steps)
 static void compute(struct steps *steps)
 {
     const struct convolution *conv = &steps->conv;
-    int64_t s = conv->stride[0], d = conv->dilation[0], p = conv->padding[0], k = conv->kernel[0];
+    int64_t s = conv->stride[0], d = conv->dilation[0], p = conv->begin[0], k = conv->kernel[0];
     double *absolute = steps->gather; /* for a moment */
 
     for (int64_t c = 0; c < steps->channels; c++)
@@ -202,14 +202,14 @@ static const char *named(char *label, size_t size, const char *name, int64_t c, 
 
 static void print_gather(const struct steps *steps, int width)
 {
-    int64_t begin = steps->e - 1 - steps->conv.padding[0], k = steps->conv.kernel[0], d = steps->conv.dilation[0];
+    int64_t begin = steps->e - 1 - steps->conv.begin[0], k = steps->conv.kernel[0], d = steps->conv.dilation[0];
     double flipped[MOST_NUMBERS];
     char label[32];
 
     printf(
         "\nGather (who stands at an output looks back: the kernel is flipped). As a direct convolution: the spread row\n"
         "with padding e - 1 - padding = " D " before and " D " after, stride 1.\n",
-        begin, begin + steps->conv.output_padding[0]);
+        begin, steps->e - 1 - steps->conv.end[0] + steps->conv.output_padding[0]);
     for (int64_t c = 0; c < steps->channels; c++) {
         for (int64_t t = 0; t < k; t++)
             flipped[t] = steps->w.value[c * MOST_NUMBERS + k - 1 - t];
@@ -237,16 +237,24 @@ static void print_gather(const struct steps *steps, int width)
 static void print_text(const struct steps *steps)
 {
     const struct convolution *conv = &steps->conv;
-    int64_t s = conv->stride[0], p = conv->padding[0], op = conv->output_padding[0], n = steps->x.length;
+    int64_t s = conv->stride[0], begin = conv->begin[0], end = conv->end[0], op = conv->output_padding[0], n = steps->x.length;
+    char ends[64], cut[64];
     int width = width_of(steps->wide, steps->wide_length, 2);
     char label[32];
 
     for (int64_t c = 0; c < steps->channels; c++)
         width =
             width_of(steps->w.value + c * MOST_NUMBERS, conv->kernel[0], width_of(steps->x.value + c * MOST_NUMBERS, n, width));
-    printf("conv_transpose1d: input " D " x " D ", kernel " D ", stride " D ", padding " D ", output_padding " D ", dilation " D
-           " -> (" D " - 1) " D " - 2*" D " + " D " + " D " = " D " numbers\n",
-           steps->channels, n, conv->kernel[0], s, p, op, conv->dilation[0], n, s, p, steps->e, op, steps->length);
+    if (begin == end) {
+        snprintf(ends, sizeof ends, D, begin);
+        snprintf(cut, sizeof cut, "2*" D, begin);
+    } else {
+        snprintf(ends, sizeof ends, D ":" D, begin, end);
+        snprintf(cut, sizeof cut, D " - " D, begin, end);
+    }
+    printf("conv_transpose1d: input " D " x " D ", kernel " D ", stride " D ", padding %s, output_padding " D ", dilation " D
+           " -> (" D " - 1) " D " - %s + " D " + " D " = " D " numbers\n",
+           steps->channels, n, conv->kernel[0], s, ends, op, conv->dilation[0], n, s, cut, steps->e, op, steps->length);
     for (int64_t c = 0; c < steps->channels; c++)
         print_row(named(label, sizeof label, "x", c, steps->channels), steps->x.value + c * MOST_NUMBERS, n, 0, width);
     for (int64_t c = 0; c < steps->channels; c++)
@@ -269,11 +277,15 @@ static void print_text(const struct steps *steps)
         }
     print_row("sum", steps->wide, steps->wide_length, 0, width);
 
-    printf("\n3. Cut: padding = " D " from each end", p);
+    printf("\n3. Cut: padding = " D " from ", begin);
+    if (begin == end)
+        fputs("each end", stdout);
+    else
+        printf("the beginning, " D " from the end", end);
     if (op > 0)
         printf(", output_padding = " D " fewer from the last (beyond the sum: zeros)", op);
     putchar('\n');
-    print_row("out", steps->cut, steps->length, p, width);
+    print_row("out", steps->cut, steps->length, begin, width);
 
     print_gather(steps, width);
 
@@ -318,16 +330,15 @@ int steps_run(int argc, char **argv)
 {
     struct request request = { .groups = 1, .transposed = true };
     const char *x = "1,2,3;4,5,6", *w = "1.1,2.2,3.3", *wrong;
-    int64_t stride = 1, padding = 0, output_padding = 0, dilation = 1;
     bool json = false;
     struct steps steps = { .channels = 0 };
     const struct setting settings[] = {
         { "x", .text = &x },
         { "w", .text = &w },
-        { "stride", .whole = &stride, .low = 1, .high = MOST_NUMBERS },
-        { "padding", .whole = &padding, .low = 0, .high = MOST_NUMBERS * MOST_NUMBERS },
-        { "output-padding", .whole = &output_padding, .low = 0, .high = MOST_NUMBERS },
-        { "dilation", .whole = &dilation, .low = 1, .high = MOST_NUMBERS },
+        { "stride", .sizes = &request.stride, .low = 1, .high = MOST_NUMBERS },
+        { "padding", .sizes = &request.padding, .low = 0, .high = MOST_NUMBERS * MOST_NUMBERS, .ends = true },
+        { "output-padding", .sizes = &request.output_padding, .low = 0, .high = MOST_NUMBERS },
+        { "dilation", .sizes = &request.dilation, .low = 1, .high = MOST_NUMBERS },
         { "json", .flag = &json },
     };
     int code = read_settings(argc, argv, settings, sizeof settings / sizeof settings[0], NULL, help);
@@ -344,12 +355,8 @@ int steps_run(int argc, char **argv)
         return complain(MISUSED, "steps: --w has %lld rows, --x %lld; one row a channel", (long long)steps.w.count,
                         (long long)steps.x.count);
 
-    request.in = (struct sizes){ 1, { steps.x.length } };
-    request.kernel = (struct sizes){ 1, { steps.w.length } };
-    request.stride = (struct sizes){ 1, { stride } };
-    request.padding = (struct sizes){ 1, { padding } };
-    request.output_padding = (struct sizes){ 1, { output_padding } };
-    request.dilation = (struct sizes){ 1, { dilation } };
+    request.in = (struct sizes){ 1, { steps.x.length }, { 0 } };
+    request.kernel = (struct sizes){ 1, { steps.w.length }, { 0 } };
     request.channels = steps.channels = steps.x.count;
     request.out_channels = 1;
     code = resolve("steps", &request, &steps.conv);
@@ -357,13 +364,15 @@ int steps_run(int argc, char **argv)
         return code;
 
     steps.e = reach(&steps.conv, 0);
-    steps.spread_length = (steps.x.length - 1) * stride + 1;
+    steps.spread_length = (steps.x.length - 1) * steps.conv.stride[0] + 1;
     steps.wide_length = steps.spread_length + steps.e - 1;
     steps.length = steps.conv.x[0];
     if (allocate_steps(&steps)) {
         compute(&steps);
         compare(&steps);
-        if (json)
+        if (!isfinite(steps.scale))
+            code = complain(FAILED, "steps: these numbers overflow float64");
+        else if (json)
             code = print_json(steps_json(&steps));
         else
             print_text(&steps);

@@ -14,10 +14,10 @@ verb_run geometry_run, steps_run, matrix_run, check_run;
 
 /* ---- options.c ---- */
 
-/* "5x6": one number an axis, or one for all. */
+/* "5x6": one number an axis, or one for all. Of a padding "1:2" is the beginning's and the end's; "1" is both. */
 struct sizes {
     int count;
-    int64_t value[CT_MAX_SPATIAL];
+    int64_t value[CT_MAX_SPATIAL], end[CT_MAX_SPATIAL];
 };
 
 /* An option is a flag, a text, a whole number from low to high, or sizes, each of them from low to high. */
@@ -28,6 +28,7 @@ struct setting {
     int64_t *whole;
     struct sizes *sizes;
     int64_t low, high;
+    bool ends; /* sizes: each may be a pair */
 };
 
 /* Reads options (and one operand, where the verb has one). −1: go on; else the exit code: help was printed, or usage is wrong. */
@@ -48,7 +49,8 @@ struct convolution {
     int rank;
     int64_t groups, x_channels, y_channels;
     int64_t x[CT_MAX_SPATIAL], kernel[CT_MAX_SPATIAL], y[CT_MAX_SPATIAL];
-    int64_t stride[CT_MAX_SPATIAL], padding[CT_MAX_SPATIAL], dilation[CT_MAX_SPATIAL], output_padding[CT_MAX_SPATIAL];
+    int64_t stride[CT_MAX_SPATIAL], dilation[CT_MAX_SPATIAL], output_padding[CT_MAX_SPATIAL];
+    int64_t begin[CT_MAX_SPATIAL], end[CT_MAX_SPATIAL]; /* the padding */
     ct_padding_mode mode;
 };
 
@@ -73,11 +75,14 @@ ct_shape y_shape(const struct convolution *conv, int64_t batch);
 /* dilation (kernel − 1) + 1 of an axis. */
 int64_t reach(const struct convolution *conv, int axis);
 
+/* The padding has the same numbers at both ends. */
+bool is_symmetric(const struct convolution *conv);
+
 /* The library's conv or conv_transpose of this rank. */
 ct_tensor *convolve(ct_tape *tape, const struct convolution *conv, bool transposed, ct_tensor *input, ct_tensor *weight);
 
 /* The transposed convolution as a direct one: the input spread with stride − 1 zeros, the kernel flipped and its channels
- * swapped, stride 1, padding reach − 1 − padding before and output_padding more after. Zero padding only. */
+ * swapped, stride 1, padding reach − 1 − padding at either end and output_padding more at the last. Zero padding only. */
 ct_tensor *corresponding_direct(ct_tape *tape, const struct convolution *conv, ct_tensor *y, ct_tensor *weight);
 
 /* ---- calls.c: the same call in three libraries, allocated ---- */
