@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "../examples/dcgan/dcgan.h"
 
 static void expect_shape(ct_module *module, const char *name, ct_shape shape)
@@ -107,6 +109,21 @@ Test(dcgan, a_sample_does_not_depend_on_its_batch)
     ct_module_free(generator);
 }
 
+/* The type of a tensor as the header of a safetensors file names it. */
+static const char *dtype_in(const char *path, const char *name, char text[20])
+{
+    uint64_t length;
+    json_error_t reason;
+    FILE *file = fopen(path, "rb");
+    cr_assert(file != NULL && fread(&length, sizeof length, 1, file) == 1);
+    json_t *header = json_loadf(file, JSON_DISABLE_EOF_CHECK, &reason);
+    fclose(file);
+    cr_assert_not_null(header, "%s", reason.text);
+    snprintf(text, 20, "%s", json_string_value(json_object_get(json_object_get(header, name), "dtype")));
+    json_decref(header);
+    return text;
+}
+
 /* The state dict that golden/make_golden_generator.py saved: its images are PyTorch's, and what we save of it holds the same numbers under
  * the same names, which is what load_state_dict asks for. */
 Test(dcgan, pytorchs_state_dict)
@@ -131,7 +148,6 @@ Test(dcgan, pytorchs_state_dict)
     cr_assert(close(mkstemp(saved)) == 0);
     cr_assert_eq(dcgan_save(generator, saved, &error), CT_OK, "%s", error.message);
     ct_safetensors *theirs = ct_safetensors_read(path, &error), *ours = ct_safetensors_read(saved, &error);
-    unlink(saved);
     cr_assert(theirs != NULL && ours != NULL, "%s", error.message);
     cr_expect_eq(ct_safetensors_count(ours), ct_safetensors_count(theirs));
     for (int i = 0; i < ct_safetensors_count(theirs); i++) {
@@ -140,7 +156,11 @@ Test(dcgan, pytorchs_state_dict)
         cr_assert(ct_shape_equal(ct_tensor_shape(one), ct_tensor_shape(other)), "%s", ct_safetensors_name(theirs, i));
         for (int64_t j = 0; j < ct_tensor_count(one); j++)
             cr_assert_eq(ct_tensor_at(one, j), ct_tensor_at(other, j));
+        char text[2][20];
+        cr_expect_str_eq(dtype_in(saved, ct_safetensors_name(theirs, i), text[0]), dtype_in(path, ct_safetensors_name(theirs, i), text[1]),
+                         "%s", ct_safetensors_name(theirs, i));
     }
+    unlink(saved);
     ct_safetensors_free(theirs), ct_safetensors_free(ours);
     ct_tensor_release(exact), ct_tensor_release(noise), ct_tensor_release(expected), ct_tensor_release(images);
     ct_tape_free(tape);

@@ -86,6 +86,40 @@ Test(safetensors, bytes_as_specified)
     ct_tensor_release(x);
 }
 
+/* What PyTorch counts in int64 is I64 in the file, bytes and all, and comes back as the number it was; what only resembles it stays F64. */
+Test(safetensors, counters_are_whole)
+{
+    static const struct {
+        const char *name;
+        double value;
+        int rank;
+        const char *dtype;
+        uint8_t last[2]; /* bytes 6 and 7 */
+    } cases[] = {
+        { "main.1.num_batches_tracked", 1032, 0, "I64", { 0, 0 } },        { "num_batches_tracked", -1, 0, "I64", { 0xff, 0xff } },
+        { "num_batches_tracked", 0x1p53, 0, "I64", { 0x20, 0 } },          { "num_batches_tracked", 2.5, 0, "F64", { 0x04, 0x40 } },
+        { "num_batches_tracked", 0x1p54, 0, "F64", { 0x50, 0x43 } },       { "num_batches_tracked", INFINITY, 0, "F64", { 0xf0, 0x7f } },
+        { "num_batches_tracked", 2, 1, "F64", { 0, 0x40 } },               { "main.1.weight", 2, 0, "F64", { 0, 0x40 } },
+        { "num_batches_tracked_", 2, 0, "F64", { 0, 0x40 } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ct_error error = { CT_OK, "" };
+        ct_tensor *x = ct_tensor_full(CT_F64, cases[i].rank == 0 ? CT_SCALAR : CT_SHAPE(1), cases[i].value);
+        cr_assert_eq(ct_safetensors_write("n", 1, &cases[i].name, &x, &error), CT_OK, "%s", error.message);
+        size_t size;
+        uint8_t *bytes = read_bytes("n", &size);
+        char dtype[20];
+        snprintf(dtype, sizeof dtype, "\"dtype\":\"%s\"", cases[i].dtype);
+        cr_expect_not_null(memmem(bytes, size, dtype, strlen(dtype)), "%s %g", cases[i].name, cases[i].value);
+        cr_expect_eq(memcmp(bytes + size - 2, cases[i].last, 2), 0, "%s %g", cases[i].name, cases[i].value);
+        ct_safetensors *file = ct_safetensors_read("n", &error);
+        cr_assert_not_null(file, "%s", error.message);
+        cr_expect_eq(ct_tensor_dtype(ct_safetensors_tensor(file, 0)), CT_F64);
+        cr_expect_eq(ct_tensor_at(ct_safetensors_tensor(file, 0), 0), cases[i].value);
+        ct_safetensors_free(file), ct_tensor_release(x), free(bytes);
+    }
+}
+
 Test(safetensors, accepts)
 {
     static const struct {

@@ -12,7 +12,8 @@ CT_API ct_status ct_file_write(const char *path, const void *data, size_t size, 
 
 /* ---- safetensors -------------------------------------------------------------------- */
 
-/* Writes count tensors as F32 or F64 under names that are not empty, not "__metadata__", valid UTF-8, all different. */
+/* Writes count tensors as F32 or F64 under names that are not empty, not "__metadata__", valid UTF-8, all different. A float64 scalar
+ * whose name ends in "num_batches_tracked" and whose value is whole is written as I64, which is what PyTorch has there. */
 CT_API ct_status ct_safetensors_write(const char *path, int count, const char *const names[], ct_tensor *const tensors[],
                                       ct_error *error);
 

@@ -1,4 +1,5 @@
 /* safetensors out: entries by element size, then name, so that every tensor starts aligned. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,29 @@ struct item {
     const char *name;
     const ct_tensor *tensor;
     size_t bytes;
+    bool counts;    /* written as `count`, an I64 */
+    int64_t count;
 };
+
+/* PyTorch keeps this one in int64. Our tensors hold floating point alone, whose whole numbers are exact up to 2^53. */
+static bool counts(const char *name, const ct_tensor *tensor)
+{
+    static const char counter[] = "num_batches_tracked";
+    size_t length = strlen(name);
+    if (length < sizeof counter - 1 || strcmp(name + length - (sizeof counter - 1), counter) != 0 ||
+        ct_tensor_dtype(tensor) != CT_F64 || ct_tensor_rank(tensor) != 0)
+        return false;
+    double value = ct_tensor_at(tensor, 0);
+    return fabs(value) <= 0x1p53 && value == trunc(value);
+}
+
+static struct item item_of(const char *name, const ct_tensor *tensor)
+{
+    struct item item = { name, tensor, (size_t)ct_tensor_count(tensor) * ct_dtype_size(ct_tensor_dtype(tensor)), counts(name, tensor), 0 };
+    if (item.counts)
+        item.count = (int64_t)ct_tensor_at(tensor, 0);
+    return item;
+}
 
 static int by_size_and_name(const void *a, const void *b)
 {
@@ -59,8 +82,9 @@ static json_t *header_new(int count, const struct item item[], int pairs, const 
         bool good = true;
         for (int axis = 0; axis < extents.rank; axis++)
             good &= json_array_append_new(shape, json_integer(extents.extent[axis])) == 0;
-        json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", ct_tensor_dtype(item[i].tensor) == CT_F64 ? "F64" : "F32",
-                                  "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)(begin + item[i].bytes));
+        const char *dtype = item[i].counts ? "I64" : ct_tensor_dtype(item[i].tensor) == CT_F64 ? "F64" : "F32";
+        json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t)begin,
+                                  (json_int_t)(begin + item[i].bytes));
         if (json_object_set_new(header, item[i].name, entry) != 0 || !good) {
             json_decref(header);
             return NULL;
@@ -89,7 +113,8 @@ static ct_status write_items(const char *path, int count, const struct item item
         piece[1] = (struct ct_piece){ text, length };
         piece[2] = (struct ct_piece){ spaces, padding };
         for (int i = 0; i < count; i++)
-            piece[i + 3] = (struct ct_piece){ ct_tensor_data(item[i].tensor), item[i].bytes };
+            piece[i + 3] = (struct ct_piece){ item[i].counts ? (const void *)&item[i].count : ct_tensor_data(item[i].tensor),
+                                              item[i].bytes };
         status = ct_file_replace(path, count + 3, piece, error);
     }
     ct_release(piece, pieces_size);
@@ -128,8 +153,7 @@ ct_status ct_safetensors_write_with(const char *path, int count, const char *con
         if (names[i] == NULL || names[i][0] == '\0' || strcmp(names[i], "__metadata__") == 0 || tensors[i] == NULL)
             status = ct_error_set(error, CT_BAD_ARGUMENT, "safetensors: tensor %d is NULL or has no name of its own", i);
         else
-            item[i] = (struct item){ names[i], tensors[i],
-                                     (size_t)ct_tensor_count(tensors[i]) * ct_dtype_size(ct_tensor_dtype(tensors[i])) };
+            item[i] = item_of(names[i], tensors[i]);
         if (status == CT_OK)
             status = check_text(names[i], error);
     }
