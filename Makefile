@@ -126,8 +126,12 @@ $(BUILD)/tests/%.o: OPT += -O1
 
 # The example's files are tested as they are, but for its main. The command is run: its tests look for it next to them.
 TESTED := $(filter-out examples/dcgan/main.c,$(DCGAN))
-$(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a | $(BUILD)/cotangent
+$(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a | $(BUILD)/cotangent $(BUILD)/cotangent-broken
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS) $(DCGAN_LIBS)
+
+# The command with a catalogue of broken ops, which hides the library's.
+$(BUILD)/cotangent-broken: $(TOOL:%.c=$(BUILD)/%.o) $(BUILD)/tests/broken/catalogue.o $(BUILD)/libcotangent.a
+	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
 
 test: deps ## build and run every test
 	+@$(SUBMAKE) $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan $(BUILD)/faults-subject

@@ -27,9 +27,10 @@ static const char help[] =
     "\n"
     "The table shows to how many decimal digits the worst element agrees, of the largest: the derivative with its\n"
     "numeric estimate, and float32's with float64's. 17.0: all are equal to the bit. Few digits are not wrong; they\n"
-    "say how well a difference could measure, or how much is lost to rounding. 'none': this order has no rule, and\n"
-    "asking for it is an error. '-': float32 draws other random numbers than float64, so that the two cannot be\n"
-    "compared.\n";
+    "say how well a difference could measure, or how much is lost to rounding. 'BAD!': wrong, and '?': undecidable; a\n"
+    "report below the table says where. 'none': this order has no rule, and asking for it is an error. '-': float32\n"
+    "draws other random numbers than float64, so that the two cannot be compared. The exit code is 1 when something\n"
+    "is wrong.\n";
 
 struct result {
     const ct_sample *sample;
@@ -76,17 +77,19 @@ static bool run(const ct_sample *sample, ct_dtype dtype, int order, uint64_t see
     return made;
 }
 
-/* What a check came to. No rule of an order is an answer; undecidable is none, but no accusation either. */
-enum outcome { RIGHT, WRONG, UNDECIDED, SKIPPED, OUTCOMES };
+/* What a check came to. A failure is wrong; a kink, or what is undecidable, is no accusation; no rule is neither. */
+enum outcome { RIGHT, WRONG, UNDECIDED, NO_RULE, SKIPPED, OUTCOMES };
 
 static enum outcome outcome_of(const struct result *result)
 {
     const ct_gradcheck_report *report = &result->report;
     if (result->skipped)
         return SKIPPED;
-    if (report->status == CT_NO_DERIVATIVE || report->verdict == CT_RIGHT)
-        return RIGHT;
-    return report->status == CT_OK && report->verdict == CT_UNDECIDABLE ? UNDECIDED : WRONG;
+    if (report->status == CT_NO_DERIVATIVE)
+        return NO_RULE;
+    if (report->status != CT_OK || report->verdict == CT_WRONG)
+        return WRONG;
+    return report->verdict == CT_RIGHT ? RIGHT : UNDECIDED;
 }
 
 static void tally(const struct result result[], int count, int total[OUTCOMES])
@@ -99,15 +102,12 @@ static void tally(const struct result result[], int count, int total[OUTCOMES])
 
 static void print_cell(const struct result *result)
 {
-    const ct_gradcheck_report *report = &result->report;
-    if (result->skipped)
-        printf("     -");
-    else if (report->status == CT_NO_DERIVATIVE)
-        printf("  none");
-    else if (report->verdict == CT_RIGHT)
-        printf("  %4.1f", result->dtype == CT_F64 ? report->digits : report->digits_float32);
+    static const char *const text[OUTCOMES] = { [WRONG] = "BAD!", [UNDECIDED] = "?", [NO_RULE] = "none", [SKIPPED] = "-" };
+    const enum outcome outcome = outcome_of(result);
+    if (outcome == RIGHT)
+        printf("  %4.1f", result->dtype == CT_F64 ? result->report.digits : result->report.digits_float32);
     else
-        printf("  %4.4s", report->verdict == CT_WRONG ? "BAD!" : ct_verdict_name(report->verdict));
+        printf("  %4s", text[outcome]);
 }
 
 static void print_table(const struct result result[], int samples, int first, int orders)
@@ -153,8 +153,8 @@ static json_t *results_json(const struct result result[], int count, uint64_t se
         json_array_append_new(all, json_pack("{ss ss ss si so}", "name", r->sample->name, "op", r->sample->op->name, "dtype",
                                              ct_dtype_name(r->dtype), "order", r->report.order, "report", report));
     }
-    return json_pack("{sI si si si si so}", "seed", (json_int_t)seed, "right", total[RIGHT], "wrong", total[WRONG], "undecided",
-                     total[UNDECIDED], "skipped", total[SKIPPED], "results", all);
+    return json_pack("{sI si si si si si so}", "seed", (json_int_t)seed, "right", total[RIGHT], "wrong", total[WRONG], "undecided",
+                     total[UNDECIDED], "no_rule", total[NO_RULE], "skipped", total[SKIPPED], "results", all);
 }
 
 int check_run(int argc, char **argv)
@@ -193,7 +193,10 @@ int check_run(int argc, char **argv)
     } else {
         print_table(result, samples, first, orders);
         print_reports(result, count);
-        printf("\n%d right, %d wrong, %d undecided\n", total[RIGHT], total[WRONG], total[UNDECIDED]);
+        printf("\n%d right, %d wrong, %d undecided", total[RIGHT], total[WRONG], total[UNDECIDED]);
+        if (total[NO_RULE] > 0)
+            printf(", %d without a rule", total[NO_RULE]);
+        putchar('\n');
     }
     if (code == 0 && total[WRONG] > 0)
         code = complain(FAILED, "check: %d of %d checks found something wrong", total[WRONG], count - total[SKIPPED]);

@@ -112,8 +112,10 @@ static bool analytic(struct ct_checking *c)
     const double unit = p->x[0]->dtype == CT_F32 ? FLT_EPSILON : DBL_EPSILON;
     double *again = ct_probe_array(p, size);
     c->fused = ct_probe_array(p, size), c->recorded = ct_probe_array(p, size);
-    c->spread = ct_probe_array(p, size), c->largest = ct_probe_array(p, p->rows);
-    if (again == NULL || c->fused == NULL || c->recorded == NULL || c->spread == NULL || c->largest == NULL ||
+    c->spread = ct_probe_array(p, size), c->largest = ct_probe_array(p, p->rows), c->rounding = ct_probe_array(p, p->rows);
+    for (int64_t k = 0; c->rounding != NULL && k < p->rows; k++)
+        c->rounding[k] = -1;
+    if (again == NULL || c->fused == NULL || c->recorded == NULL || c->spread == NULL || c->largest == NULL || c->rounding == NULL ||
         !reverse(c, p->x, 0, c->fused) || !reverse(c, p->x, CT_CREATE_GRAPH, c->recorded) || !reverse(c, p->x, 0, again))
         return false;
     if (memcmp(again, c->fused, (size_t)size * sizeof *again) != 0)

@@ -14,6 +14,7 @@ struct ct_checking {
     double *fused, *recorded;     /* rows × elements: the analytic Jacobian both ways, */
     double *spread;               /* how much rounding and neighbouring inputs change it, */
     double *largest;              /* and each row's largest magnitude */
+    double *rounding;             /* how far a record says that rounding may move each row; −1: not asked yet */
     bool no_forward;              /* an op has no forward derivative */
     int doubts, reconsidered;     /* accusations that were tried again, or held against a rounding bound */
     double worst_ratio;
@@ -32,11 +33,11 @@ void ct_finding_accuse(struct ct_checking *c, const char *check, const char *wha
  * size. */
 void ct_decide(struct ct_checking *c, struct ct_line *line, int64_t row, double analytic, double bar, double size, ct_finding *finding);
 
-/* shadow.c: how far roundings may move the derivative along d of the outputs combined by v. 0 where there is none (a derivative
- * of the next order has no rule). */
+/* shadow.c: how far roundings may move the derivative along d of the outputs combined by v; d NULL: the combined outputs themselves.
+ * By the record; 0 where there is none (a derivative of the next order has no rule). */
 double ct_check_rounding(struct ct_checking *c, const struct ct_direction *d, const double *v);
 
-/* The same of a row, after which a disagreement within it is right after all. */
+/* The same of a row's derivative (v NULL: of the row itself), after which a disagreement within it is right after all. */
 void ct_finding_reconsider(struct ct_checking *c, const struct ct_direction *d, const double *v, int64_t row, ct_finding *finding);
 
 /* shadow.c: values and gradients in float32 against float64. False when f failed. */

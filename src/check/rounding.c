@@ -1,4 +1,4 @@
-/* How far rounding can move a recorded scalar: Σ over all recorded ops of |∂s/∂out| · (the op's own rounding error), to first order in
+/* How far rounding can move a recorded number s = ⟨v, y⟩: Σ over all recorded ops of |∂s/∂out| · (the op's own rounding error), to first order in
  * the unit roundoff (Linnainmaa, "Taylor expansion of the accumulated rounding error", BIT 16, 1976; Bauer, 1974). */
 #include <math.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static double contribution(ct_tape *work, const ct_call *call, const ct_tensor *
     return total;
 }
 
-double ct_rounding_bound(ct_tape *tape, ct_tensor *scalar, double unit)
+double ct_rounding_bound(ct_tape *tape, ct_tensor *y, ct_tensor *v, double unit)
 {
     const size_t length = tape->node_count;
     const size_t bytes = (length + 1) * sizeof(ct_tensor *);
@@ -67,7 +67,7 @@ double ct_rounding_bound(ct_tape *tape, ct_tensor *scalar, double unit)
             if (!tape->nodes[n]->freed)
                 output[count++] = tape->nodes[n]->call.out;
         total = 0;
-        if (count > 0 && ct_grad(tape, 1, &scalar, NULL, count, output, cotangent, CT_RETAIN_GRAPH | CT_ALLOW_UNUSED) != CT_OK)
+        if (count > 0 && ct_grad(tape, 1, &y, v != NULL ? &v : NULL, count, output, cotangent, CT_RETAIN_GRAPH | CT_ALLOW_UNUSED) != CT_OK)
             total = INFINITY;
         for (int i = 0; i < count && isfinite(total); i++)
             if (cotangent[i] != NULL) {

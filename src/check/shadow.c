@@ -61,7 +61,7 @@ static void compare(struct ct_checking *c, struct shadow *exact, ct_tensor *wide
         if (input < 0)
             finding.output = i;
         finding.analytic = ct_check_get(narrow, i), finding.numeric = ct_check_get(wide, i);
-        finding.error_bar = one->requires_grad ? ct_rounding_bound(exact->tape, one, FLT_EPSILON / 2) : 0;
+        finding.error_bar = one->requires_grad ? ct_rounding_bound(exact->tape, one, NULL, FLT_EPSILON / 2) : 0;
         /* The bound is of first order; twice it covers the next. Results below the normal range lose digits. */
         finding.error_bar = 2 * finding.error_bar + FLT_EPSILON / 2 * fabs(finding.numeric) + FLT_MIN;
         const double off = fabs(finding.analytic - finding.numeric);
@@ -97,24 +97,22 @@ bool ct_check_float32(struct ct_checking *c)
     return ok;
 }
 
-/* uᵀ (gradient of vᵀ f), recorded, and what its roundings may make of it. */
+/* The gradient of ⟨v, f⟩ along d, recorded, and what its roundings may make of it; or the same of ⟨v, f⟩ itself. */
 double ct_check_rounding(struct ct_checking *c, const struct ct_direction *d, const double *v)
 {
     struct ct_probe *p = &c->probe;
-    ct_tape *tape = ct_tape_new();
+    ct_tape *tape = p->x[0]->dtype == CT_F64 ? ct_tape_new() : NULL;
     struct ct_frame frame;
-    ct_tensor *gradient[CT_MAX_INPUTS], *sum = NULL;
-    if (tape == NULL || p->x[0]->dtype != CT_F64) {
-        ct_tape_free(tape);
+    ct_tensor *gradient[CT_MAX_INPUTS], *cotangent = NULL, *sum = NULL;
+    double bound = 0;
+    if (tape == NULL)
         return 0;
-    }
     tape->keeps_values = true;
-    if (ct_frame_enter(tape, "gradcheck", p->f, p->x, &frame)) {
-        ct_tensor *cotangent = ct_check_zeros(tape, CT_F64, p->shape);
-        if (cotangent != NULL && ct_tensor_copy_in(cotangent, CT_F64, v, p->outputs) == CT_OK) {
-            cotangent->requires_grad = true;
-            ct_frame_pull(tape, &frame, p->f->inputs, cotangent, CT_CREATE_GRAPH, gradient);
-        }
+    if (ct_frame_enter(tape, "gradcheck", p->f, p->x, &frame))
+        cotangent = ct_check_zeros(tape, CT_F64, p->shape);
+    if (cotangent != NULL && ct_tensor_copy_in(cotangent, CT_F64, v, p->outputs) == CT_OK && d != NULL) {
+        cotangent->requires_grad = true;
+        ct_frame_pull(tape, &frame, p->f->inputs, cotangent, CT_CREATE_GRAPH, gradient);
         for (int j = 0, at = 0; ct_tape_status(tape) == CT_OK && j < p->f->inputs; at += (int)p->count[j++]) {
             ct_tensor *u = ct_check_zeros(tape, CT_F64, p->x[j]->shape);
             for (int64_t i = 0; u != NULL && i < p->count[j]; i++)
@@ -122,8 +120,11 @@ double ct_check_rounding(struct ct_checking *c, const struct ct_direction *d, co
             ct_tensor *part = ct_sum(tape, ct_mul(tape, gradient[j], u));
             sum = sum == NULL ? part : ct_add(tape, sum, part);
         }
+        if (sum != NULL && sum->requires_grad)
+            bound = ct_rounding_bound(tape, sum, NULL, DBL_EPSILON / 2);
+    } else if (cotangent != NULL && frame.y->requires_grad) {
+        bound = ct_rounding_bound(tape, frame.y, cotangent, DBL_EPSILON / 2);
     }
-    const double bound = sum != NULL && sum->requires_grad ? ct_rounding_bound(tape, sum, DBL_EPSILON / 2) : 0;
     ct_tape_free(tape);
     return isfinite(bound) ? bound : 0;
 }
