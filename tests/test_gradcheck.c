@@ -1,4 +1,4 @@
-/* The gradient check: every op, orders 1 to 3, is right; and what the other verdicts are for. */
+/* The gradient check: every op, orders 1 to 3, is right; what it promises of functions and says in reports. Verdicts: test_verdicts.c. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
@@ -39,105 +39,11 @@ Test(gradcheck, first_order) { check_samples(1, 2, 0); }
 Test(gradcheck, second_order) { check_samples(2, 1, 16); }
 Test(gradcheck, third_order) { check_samples(3, 1, 8); }
 
-/* ---- verdicts ---- */
-
 static ct_verdict check(ct_tensor *(*apply)(ct_tape *, ct_tensor *const[], void *), ct_tensor *x, ct_gradcheck_options options,
                         ct_gradcheck_report *report)
 {
     const ct_function f = { apply, NULL, 1 };
     return ct_gradcheck(&f, &x, &options, report);
-}
-
-FUNCTION(absolute, ct_abs(t, in[0]))
-FUNCTION(rectified, ct_relu(t, in[0]))
-FUNCTION(sign_of, ct_sign(t, in[0]))
-
-/* |x| at 0: slopes −1 and 1, and 0 lies between. Nearby it is smooth, and larger steps must not mislead. */
-Test(gradcheck, kinks)
-{
-    ct_gradcheck_report report;
-    ct_tensor *x = ct_tensor_from(CT_F64, CT_SHAPE(3), (double[]){ 1, 0, -2 });
-    cr_expect_eq(check(absolute, x, (ct_gradcheck_options){ 0 }, &report), CT_KINK, "%s", report.message);
-    cr_expect(report.kinks > 0 && report.wrong == 0 && report.worst.index.extent[0] == 1 && report.worst.numeric == 0, "%s", report.message);
-    ct_tensor_release(x);
-    for (double at = 1e-2; at > 1e-9; at /= 10) {
-        x = ct_tensor_scalar(CT_F64, at);
-        const ct_verdict verdict = check(rectified, x, (ct_gradcheck_options){ 0 }, &report);
-        cr_expect(verdict == CT_RIGHT || verdict == CT_KINK, "relu at %g: %s", at, report.message);
-        cr_expect_eq(report.wrong, 0);
-        ct_tensor_release(x);
-    }
-}
-
-/* x, and where |x − 1| > 0.05 also x − 1: steps that reach beyond agree on slope 2, to the bit, but the slope at 1 is 1. */
-static ct_tensor *terrace(ct_tape *t, ct_tensor *const in[], void *context)
-{
-    (void)context;
-    ct_tensor *off = ct_add_scalar(t, in[0], -1), *side = ct_sign(t, ct_add_scalar(t, ct_square(t, off), -0.0025));
-    return ct_add(t, in[0], ct_mul(t, off, ct_scale(t, ct_add_scalar(t, side, 1), 0.5)));
-}
-
-Test(gradcheck, large_steps_agree_on_another_slope)
-{
-    ct_gradcheck_report report;
-    ct_tensor *x = ct_tensor_scalar(CT_F64, 1);
-    cr_expect_eq(check(terrace, x, (ct_gradcheck_options){ 0 }, &report), CT_RIGHT, "%s", report.message);
-    cr_expect_geq(report.digits, 8);
-    cr_expect_eq(report.worst.analytic, 1);
-    ct_tensor_release(x);
-}
-
-/* A jump is no derivative to compare with. */
-Test(gradcheck, jump)
-{
-    ct_gradcheck_report report;
-    ct_tensor *x = ct_tensor_scalar(CT_F64, 0);
-    cr_expect_eq(check(sign_of, x, (ct_gradcheck_options){ 0 }, &report), CT_UNDECIDABLE, "%s", report.message);
-    ct_tensor_release(x);
-}
-
-/* 10^12 + x − 10^12 has steps of 1e-4: nothing of its derivative is right to four digits at moderate steps. */
-FUNCTION(noisy, ct_add_scalar(t, ct_add_scalar(t, in[0], 1e12), -1e12))
-FUNCTION(milder, ct_add_scalar(t, ct_add_scalar(t, in[0], 1e6), -1e6))
-FUNCTION(reciprocal, ct_div(t, in[0], ct_scale(t, in[0], 0)))
-
-Test(gradcheck, noise_and_overflow)
-{
-    ct_gradcheck_report report;
-    ct_tensor *x = ct_tensor_scalar(CT_F64, 0.3);
-    cr_expect_eq(check(noisy, x, (ct_gradcheck_options){ 0 }, &report), CT_UNDECIDABLE, "%s", report.message);
-    cr_expect_eq(check(milder, x, (ct_gradcheck_options){ 0 }, &report), CT_RIGHT, "%s", report.message);
-    cr_expect_eq(check(reciprocal, x, (ct_gradcheck_options){ 0 }, &report), CT_UNDECIDABLE, "%s", report.message);
-    ct_tensor_release(x);
-}
-
-/* Steep, flat, far and tiny: nobody picks a step. */
-FUNCTION(steep, ct_exp(t, ct_scale(t, in[0], 50)))
-FUNCTION(wave, ct_mul(t, ct_tanh(t, ct_scale(t, in[0], 1e3)), ct_square(t, in[0])))
-FUNCTION(log_of, ct_log(t, in[0]))
-FUNCTION(root, ct_sqrt(t, in[0]))
-
-Test(gradcheck, steps_find_themselves)
-{
-    static const struct {
-        ct_tensor *(*f)(ct_tape *, ct_tensor *const[], void *);
-        double at;
-    } cases[] = { { steep, 1 }, { steep, -3 }, { wave, 1e-3 }, { wave, 2 }, { log_of, 1e-200 }, { log_of, 1e200 }, { root, 1e-12 }, { root, 1e12 } };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ct_gradcheck_report report;
-        ct_tensor *x = ct_tensor_scalar(CT_F64, cases[i].at);
-        cr_expect_eq(check(cases[i].f, x, (ct_gradcheck_options){ 0 }, &report), CT_RIGHT, "case %zu: %s", i, report.message);
-        ct_tensor_release(x);
-    }
-}
-
-/* Wide ranges in one input: the step is each element's own. */
-Test(gradcheck, uneven_magnitudes)
-{
-    ct_gradcheck_report report;
-    ct_tensor *x = ct_tensor_from(CT_F64, CT_SHAPE(4), (double[]){ 1e-5, 1, 1e3, 1e-3 });
-    cr_expect_eq(check(log_of, x, (ct_gradcheck_options){ 0 }, &report), CT_RIGHT, "%s", report.message);
-    ct_tensor_release(x);
 }
 
 /* ---- promises of a function ---- */

@@ -531,7 +531,7 @@ Test(tools, check_of_broken_ops)
     } cases[] = {
         { "right", NULL, "6 right, 0 wrong, 0 undecided\n", 0 },
         { "opaque", "  none  none  none     none  none  none\n", "0 right, 0 wrong, 0 undecided, 6 without a rule\n", 0 },
-        { "noisy", "     ?     ?     ?        ?     ?     ?\n", "0 right, 0 wrong, 6 undecided\n", 0 },
+        { "noisy --order 1", "noisy       ?        ?\n", "0 right, 0 wrong, 2 undecided\n", 0 },
         { "wrong --order 1", "  BAD!     BAD!\n", "of 4 checks found something wrong", 1 },
         { "nan", "  BAD!  BAD!  BAD!     BAD!  BAD!  BAD!\n", "check: 6 of 6 checks found something wrong", 1 },
         { "fails", "  BAD!  BAD!  BAD!     BAD!  BAD!  BAD!\n", "undecidable: could not be checked: matmul", 1 },

@@ -191,7 +191,7 @@ static void decide(struct ct_checking *c, struct ct_line *line, int64_t row, dou
     const struct ct_estimate estimate = ct_line_central(line, row, 0);
     finding->analytic = analytic;
     finding->numeric = estimate.value;
-    finding->error_bar = estimate.bar + bar + (is_on_a_tread(line, row, estimate.step) ? hidden_noise(c, row, estimate.step) : 0);
+    finding->error_bar = estimate.bar + bar;
     finding->step = estimate.step;
     finding->verdict = CT_RIGHT;
     if (!isfinite(estimate.bar))
@@ -202,6 +202,8 @@ static void decide(struct ct_checking *c, struct ct_line *line, int64_t row, dou
         explain(line, row, bar, finding);
     else if (is_kink(line, row, &(double){ 0 }, &(double){ 0 })) /* a symmetric one */
         finding->verdict = CT_KINK;
+    if (finding->verdict == CT_RIGHT && is_on_a_tread(line, row, finding->step))
+        finding->error_bar += hidden_noise(c, row, finding->step);
     require_resolution(c, size, finding);
 }
 

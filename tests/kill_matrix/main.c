@@ -26,39 +26,39 @@ static bool convicts(const struct mutation *m, bool broken, int other, uint64_t 
 static void matrix(uint64_t seed)
 {
     int proper = 0, ours_count[PROPER_CHECKS] = { 0 }, others_count[OTHERS] = { 0 };
-    printf("| mutation | ");
+    printf("| mutation |");
     for (int c = 0; c < PROPER_CHECKS; c++)
-        printf("%s | ", ours[c]);
+        printf(" %s |", ours[c]);
     for (int o = 0; o < OTHERS; o++)
-        printf("%s | ", others[o].name);
+        printf(" %s |", others[o].name);
     printf("\n|---|");
     for (int c = 0; c < PROPER_CHECKS + OTHERS; c++)
         printf(":-:|");
     printf("\n");
     for (int i = 0; i < mutation_count; i++) {
         const struct mutation *m = &mutations[i];
-        printf("| %s | ", m->name);
+        printf("| %s |", m->name);
         for (proper_check c = 0; c < PROPER_CHECKS; c++) {
             const bool skipped = (m->proper == BY_ADJOINT) != (c == BY_ADJOINT);
             const bool convicted = !skipped && judge_mutation(m, true, c, seed, NULL) == CT_WRONG;
             ours_count[c] += convicted;
             proper += convicted && c == m->proper;
-            printf(c == m->proper ? "**%s** | " : "%s | ", skipped ? "" : convicted ? "x" : "·");
+            printf(c == m->proper ? " **%s** |" : " %s |", skipped ? "" : convicted ? "x" : "·");
         }
         for (int o = 0; o < OTHERS; o++) {
             /* Who accuses the right function just the same has not told the two apart. */
             const bool convicted = convicts(m, true, o, seed), blind = convicts(m, false, o, seed);
             others_count[o] += convicted && !blind;
-            printf("%s | ", blind ? "!" : convicted ? "x" : "·");
+            printf(" %s |", blind ? "!" : convicted ? "x" : "·");
         }
         printf("\n");
         fflush(stdout);
     }
-    printf("| **convicted of %d** | ", mutation_count);
+    printf("| **convicted of %d** |", mutation_count);
     for (int c = 0; c < PROPER_CHECKS; c++)
-        printf("%d | ", ours_count[c]);
+        printf(" %d |", ours_count[c]);
     for (int o = 0; o < OTHERS; o++)
-        printf("%d | ", others_count[o]);
+        printf(" %d |", others_count[o]);
     printf("\n\nConvicted by the proper check (bold): %d of %d.\n", proper, mutation_count);
 }
 
@@ -97,13 +97,13 @@ static void innocent(int order, int seeds, int64_t elements)
 /* The right twins of the mutations under the others. */
 static void accused_by_others(int seeds)
 {
-    printf("| the right functions, %d seeds | ", seeds);
+    printf("| the right functions, %d seeds |", seeds);
     for (int o = 0; o < OTHERS; o++) {
         long accused = 0, runs = 0;
         for (int i = 0; i < mutation_count; i++)
             for (int seed = 0; seed < seeds && mutations[i].inputs.in[0].shape.extent[0] < 100; seed++, runs++)
                 accused += convicts(&mutations[i], false, o, (uint64_t)seed);
-        printf("%ld of %ld | ", accused, runs);
+        printf(" %ld of %ld |", accused, runs);
     }
     printf("\n");
 }
