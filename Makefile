@@ -134,7 +134,7 @@ $(BUILD)/cotangent-broken: $(TOOL:%.c=$(BUILD)/%.o) $(BUILD)/tests/broken/catalo
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
 
 test: deps ## build and run every test
-	+@$(SUBMAKE) $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan $(BUILD)/faults-subject
+	+@$(SUBMAKE) $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan $(BUILD)/faults-subject $(BUILD)/faults-malloc.so
 	$(RUN) $(BUILD)/test
 	@VERBS="save rotate" tests/faults/run $(BUILD) EIO KILL
 	@$(RUN) $(BUILD)/bench-conv --threads 1 --filter dcgan32.1 --seconds 0
@@ -191,8 +191,12 @@ fuzz: deps ## fuzz every parser with libFuzzer, SECONDS=30 each; findings in bui
 $(BUILD)/faults-subject: $(BUILD)/tests/faults/subject.o $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
 
-faults: deps ## each system call of saves, rotations, logs and readings fails, or is the last
-	+@$(SUBMAKE) $(BUILD)/faults-subject
+$(BUILD)/faults-malloc.so: tests/faults/malloc.c
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(OPT) $(WARN) -fPIC -shared -o $@ $< -ldl
+
+faults: deps ## each system call of saves, rotations, logs and readings fails, or is the last; each allocation of a reading
+	+@$(SUBMAKE) $(BUILD)/faults-subject $(BUILD)/faults-malloc.so
 	@tests/faults/run $(BUILD)
 
 asan: deps ## the tests under AddressSanitizer and UBSan; leaks fail too
@@ -222,10 +226,15 @@ tsan: deps ## training, the loader and every algorithm under ThreadSanitizer; ne
 	    $(TSAN)/bench-conv --algorithm $$algorithm --threads 4 --seconds 0 --layer small,2,4,16,32,16,4,2,1,1,1 || exit 1; \
 	done
 
-cov: deps ## which lines the tests reach
-	$(VARIANT) OPT="-O0 -g" SAN=--coverage
+# Counted together: the tests, and the system calls and allocations that fail.
+cov: deps ## lines and branches that the tests reach; files, sizes and random numbers whole
+	+@$(SUBMAKE) BUILD=$(BUILD)/$@ OPT="-O0 -g" SAN=--coverage $(BUILD)/$@/test $(BUILD)/$@/faults-subject $(BUILD)/$@/faults-malloc.so
+	@find $(BUILD)/cov -name '*.gcda' -delete
 	$(RUN) $(BUILD)/cov/test
-	gcovr --root . --filter src/ --object-directory $(BUILD)/cov --print-summary --html-details $(BUILD)/cov/index.html
+	@tests/faults/run $(BUILD)/cov
+	gcovr --root . --filter src/ --filter examples/dcgan/ --object-directory $(BUILD)/cov --json $(BUILD)/cov/coverage.json \
+	    --html-details $(BUILD)/cov/index.html
+	@scripts/coverage $(BUILD)/cov/coverage.json
 
 # Left out of clang-tidy: what this style does by intention (sizes of pointers, whole divisions, casts of sums that fit, macros with equal
 # branches, arguments of one type), and of the analyzer what accuses correct code: va_list, and values that a loop has set.

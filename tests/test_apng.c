@@ -95,3 +95,15 @@ Test(apng, wrong_numbers_are_refused)
     cr_expect_eq(ct_apng_write("/tmp/x.png", 1, 1, 2, 1, pixels, 80, &error), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_apng_write("/tmp/x.png", 1, 1, 1, 1, NULL, 80, &error), CT_BAD_ARGUMENT);
 }
+
+Test(apng, wrong_pictures_are_refused)
+{
+    const uint8_t pixel = 0, *const pixels[] = { &pixel };
+    static const int sides[][2] = { { 0, 1 }, { 1, 0 }, { 16385, 1 }, { 1, 16385 } };
+    for (int i = 0; i < 4; i++)
+        cr_expect_eq(ct_png_write("/tmp/x.png", sides[i][0], sides[i][1], 1, &pixel, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_png_write("/tmp/x.png", 1, 1, 1, NULL, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_png_write(NULL, 1, 1, 1, &pixel, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_apng_write("/tmp/x.png", 1, 1, 1, 10001, pixels, 80, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_apng_write("/tmp/x.png", 1, 1, 1, 1, pixels, -1, NULL), CT_BAD_ARGUMENT);
+}

@@ -1,5 +1,6 @@
 /* .npy, IDX and CIFAR-10: values from files that NumPy and gzip made, or built by hand from the formats' definitions. */
 #include <criterion/criterion.h>
+#include <zlib.h>
 
 #include <cotangent/cotangent.h>
 
@@ -113,6 +114,8 @@ Test(arrays, npy_refuses)
         { "{'descr': '<f4', " ORDER ", 'shape': (1,), } x", "goes on" },
         { "{'descr': '<f4' " ORDER ", 'shape': (1,)}", "not a dictionary of descr" },
         { "{'descr': '<f4', 'descr': '<f4', " ORDER ", 'shape': (1,)}", "'descr' in the header is unknown or there twice" },
+        { "{'descr': '<f4', " ORDER ", " ORDER ", 'shape': (1,)}", "'fortran_order' in the header is unknown or there twice" },
+        { "{'descr': '<f4', " ORDER ", 'shape': (1,), 'shape': (1,)}", "'shape' in the header is unknown or there twice" },
         { "{'descr': '<f4', " ORDER ", 'shape': (1,), 'more': 1}", "'more'" },
         { "{'descr': '<c8', " ORDER ", 'shape': (1,)}", "'<c8'" },
         { "{'descr': '|O', " ORDER ", 'shape': (1,)}", "'|O'" },
@@ -131,6 +134,7 @@ Test(arrays, npy_refuses)
         { "{'descr': '<f4', " ORDER ", 'shape': (1 1)}", "not a tuple" },
         { "{'descr': '<f4', " ORDER ", 'shape': (1,,)}", "not a tuple" },
         { "{'descr': '<f4', " ORDER ", 'shape': (9223372036854775808,)}", "not a tuple" },
+        { "{'descr': '<f4', " ORDER ", 'shape': (99999999999999999999,)}", "not a tuple" },
         { "{'descr': '<f4', " ORDER ", 'shape': (1,1,1,1,1,1,1,1,1)}", "not a tuple" },
         { "{'descr': '<f4', " ORDER ", 'shape': (2,)}", "shape (2,) of 'f4' does not fill 4 bytes" },
         { "{'descr': '<f4', " ORDER ", 'shape': ()}  x", "goes on" },
@@ -155,6 +159,11 @@ Test(arrays, npy_refuses)
     cr_expect_null(ct_npy_parse(NULL, 0, NULL));
     cr_expect_null(ct_npy_read("missing.npy", NULL));
     cr_expect_eq(ct_npy_write("x", NULL, NULL), CT_BAD_ARGUMENT);
+    ct_error error = { CT_OK, "" };
+    ct_tensor *line = parse_npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1,)}", "\0\0\0\0", 4, &error); /* either order */
+    cr_expect(line != NULL && ct_tensor_item(line) == 0, "%s", error.message);
+    cr_expect_eq(ct_npy_write(NULL, line, NULL), CT_BAD_ARGUMENT);
+    ct_tensor_release(line);
 }
 
 Test(arrays, npy_version_2_has_a_longer_length)
@@ -240,6 +249,41 @@ Test(arrays, idx_from_gzip)
     cr_expect_str_eq(error.message, "gzip: damaged.gz is cut short or damaged: incorrect data check");
 }
 
+/* More than is given to zlib at once, on both sides: stored as it is, in blocks of up to 65,535 bytes. */
+Test(arrays, gzip_of_more_than_16_MiB)
+{
+    enum { SIZE = (1 << 24) + 100, BLOCK = 65535, BLOCKS = (SIZE + BLOCK - 1) / BLOCK };
+    const uint8_t head[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255 };
+    uint8_t *data = malloc(SIZE), *whole = malloc(SIZE + 5 * BLOCKS + 18), *to = whole + sizeof head;
+    for (size_t i = 0; i < SIZE; i++)
+        data[i] = (uint8_t)(i * i >> 8);
+    memcpy(data, (uint8_t[]){ 0, 0, 8, 1, (SIZE - 8) >> 24, (uint8_t)((SIZE - 8) >> 16), (uint8_t)((SIZE - 8) >> 8), (uint8_t)(SIZE - 8) }, 8);
+    memcpy(whole, head, sizeof head);
+    for (size_t at = 0; at < SIZE; at += BLOCK) {
+        const size_t block = SIZE - at < BLOCK ? SIZE - at : BLOCK, not = ~block;
+        memcpy(to, (uint8_t[]){ at + block == SIZE, (uint8_t)block, (uint8_t)(block >> 8), (uint8_t)not, (uint8_t)(not >> 8) }, 5);
+        memcpy(to + 5, data + at, block);
+        to += 5 + block;
+    }
+    const uint32_t last[] = { (uint32_t)crc32(0, data, SIZE), SIZE };
+    memcpy(to, last, sizeof last);
+    write_bytes("large.gz", whole, (size_t)(to + 8 - whole));
+    ct_error error = { CT_OK, "" };
+    ct_tensor *read = ct_idx_read("large.gz", &error);
+    cr_assert(read != NULL && ct_tensor_count(read) == SIZE - 8, "%s", error.message);
+    bool same = true;
+    for (size_t i = 8; i < SIZE; i++)
+        same &= ct_tensor_at(read, (int64_t)i - 8) == data[i];
+    cr_expect(same);
+    ct_tensor_release(read), free(data), free(whole);
+
+    write_bytes("empty.gz", (uint8_t[]){ 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, 20);
+    cr_expect_null(ct_idx_read("empty.gz", &error));
+    cr_expect_str_eq(error.message, "idx: the file does not begin with two zero bytes");
+    write_bytes("byte.gz", "\x1f", 1);
+    cr_expect_null(ct_idx_read("byte.gz", &error));
+}
+
 Test(arrays, idx_refuses)
 {
     static const struct {
@@ -293,6 +337,7 @@ Test(arrays, cifar10)
     ct_tensor_release(ct_cifar10_parse(records, 3073, NULL, NULL));
 
     cr_expect_null(ct_cifar10_parse(records, 0, NULL, NULL));
+    cr_expect_null(ct_cifar10_parse(NULL, 3073, NULL, NULL));
     cr_expect_null(ct_cifar10_parse(records, 3074, NULL, &error));
     cr_expect_str_eq(error.message, "cifar10: 3074 bytes are not records of 3073");
     records[3073] = 10;

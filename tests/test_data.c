@@ -98,6 +98,19 @@ Test(data, jpeg_plain_and_progressive)
     }
     ct_tensor_release(plain), ct_tensor_release(progressive);
 
+    /* Whichever way the colours are sampled. */
+    static const int samplings[] = { TJSAMP_444, TJSAMP_422, TJSAMP_420, TJSAMP_440, TJSAMP_411 };
+    for (size_t i = 0; i < sizeof samplings / sizeof *samplings; i++) {
+        static const uint8_t pixels[32 * 32 * 3] = { 0 };
+        uint8_t *bytes = NULL;
+        unsigned long size = 0;
+        tjhandle handle = tjInitCompress();
+        cr_assert(tjCompress2(handle, pixels, 32, 0, 32, TJPF_RGB, &bytes, &size, samplings[i], 90, TJFLAG_PROGRESSIVE) == 0);
+        ct_tensor *black = ct_image_parse(bytes, size, 3, &error);
+        cr_expect(black != NULL && ct_tensor_count(black) == 3072 && ct_tensor_at(black, 3071) == -1, "%s", error.message);
+        ct_tensor_release(black), tjFree(bytes), tjDestroy(handle);
+    }
+
     make_jpeg("wide.jpg", 6000, 8, 0);
     ct_tensor *wide = ct_image_read("wide.jpg", 1, &error);
     cr_assert_not_null(wide, "%s", error.message);
@@ -123,7 +136,15 @@ Test(data, jpeg_between_its_markers)
         cr_expect(!fill || memcmp(ct_tensor_data(image), ct_tensor_data(plain), 1024) == 0);
         ct_tensor_release(image);
     }
-    cr_expect_str_eq(error.message, "jpeg: Corrupt JPEG data: 2 extraneous bytes before marker 0xdb");
+    cr_expect_str_eq(error.message, "jpeg: its markers do not lead to a frame and a scan");
+    static const uint8_t markers[][12] = {
+        { 0xff, 0xd8, 0xff, 0x01, 0, 4 }, { 0xff, 0xd8, 0xff, 0xd0, 0, 4 }, { 0xff, 0xd8, 0xff, 0xe0, 0, 1 }, /* without a length; too short */
+        { 0xff, 0xd8, 0xff, 0xda, 0, 8, 1 }, { 0xff, 0xd8, 0xff, 0xe0, 0xff, 0xff },                         /* a scan first; no end */
+    };
+    for (size_t i = 0; i < sizeof markers / sizeof *markers; i++) {
+        cr_expect_null(ct_image_parse(markers[i], sizeof markers[i], 1, &error));
+        cr_expect_str_eq(error.message, "jpeg: its markers do not lead to a frame and a scan");
+    }
     ct_tensor_release(plain), free(bytes), free(more);
 }
 
@@ -267,12 +288,68 @@ Test(data, a_folder_and_the_folders_in_it)
     unlink("p/a.png");
     cr_expect_eq(ct_source_read(source, 0, (float[16]){ 0 }, NULL), CT_IO_ERROR);
     ct_source_free(source);
-    cr_expect_null(ct_source_folder("nowhere", &grey4, NULL));
+    cr_expect_null(ct_source_folder("nowhere", &grey4, &error));
+    cr_expect_str_eq(error.message, "cannot list nowhere: No such file or directory");
+    cr_expect_null(ct_source_folder("p/c.png", &grey4, &error));
+    cr_expect_str_eq(error.message, "cannot list p/c.png: Not a directory");
     cr_expect_null(ct_source_open("nowhere", &grey4, NULL));
     cr_expect_null(ct_source_open("p", &(ct_source_options){ .channels = 2, .size = 4 }, NULL));
     cr_expect_null(ct_source_open("p", &(ct_source_options){ .size = 0 }, NULL));
     cr_expect_null(ct_source_open("p", NULL, NULL));
+    cr_expect_null(ct_source_open("p", &(ct_source_options){ .size = 4097 }, NULL));
+    cr_expect_null(ct_source_open("p", &(ct_source_options){ .size = 4, .filter = 9 }, NULL));
     ct_source_free(NULL);
+}
+
+/* Links lead on, but not round; what is no picture, or nothing, is left out. */
+Test(data, a_folder_with_links)
+{
+    ct_error error = { CT_OK, "" };
+    cr_assert(mkdir("p", 0777) == 0 && mkdir("p/b", 0777) == 0 && mkdir("p/folder.png", 0777) == 0);
+    make_png("p/b/x.png", 1), make_png("p/picture", 1), make_png("p/a.jpx", 1);
+    cr_assert(symlink("../../p", "p/b/round") == 0 && symlink("b/x.png", "p/a.png") == 0 && symlink("nothing", "p/broken.png") == 0 &&
+              symlink("self.png", "p/self.png") == 0 && symlink("/proc/self/attr", "p/elsewhere") == 0 && mkfifo("p/pipe.png", 0666) == 0);
+    ct_source *source = ct_source_open("p/", &grey4, &error);
+    cr_assert_not_null(source, "%s", error.message);
+    char name[64];
+    cr_expect_eq(ct_source_count(source), 2);
+    cr_expect_str_eq(ct_source_name(source, 0, name, sizeof name), "p/a.png");
+    cr_expect_str_eq(ct_source_name(source, 1, name, sizeof name), "p/b/x.png");
+    cr_expect_eq(ct_source_read(NULL, 0, (float[16]){ 0 }, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_source_read(source, 0, NULL, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_source_read(source, -1, (float[16]){ 0 }, NULL), CT_BAD_ARGUMENT);
+    ct_source_free(source);
+}
+
+/* Paths as long as they may be, and longer. */
+Test(data, folders_of_many_images_and_long_paths)
+{
+    ct_error error = { CT_OK, "" };
+    char path[5000] = "many", name[64];
+    cr_assert(mkdir("many", 0777) == 0);
+    for (int i = 0; i < 600; i++) {
+        snprintf(name, sizeof name, "many/%d.png", i);
+        write_bytes(name, "", 0);
+    }
+    ct_source *source = ct_source_open("many", &grey4, &error);
+    cr_assert(source != NULL && ct_source_count(source) == 600, "%s", error.message);
+    cr_expect_str_eq(ct_source_name(source, 599, name, sizeof name), "many/99.png");
+    cr_expect_eq(ct_source_read(source, 0, (float[16]){ 0 }, NULL), CT_BAD_FORMAT);
+    ct_source_free(source);
+
+    while (strlen(path) < 4084)
+        strcat(path, "/.");
+    source = ct_source_open(path, &grey4, &error);
+    cr_expect(source != NULL && ct_source_count(source) == 600, "%s", error.message);
+    ct_source_free(source);
+    strcat(path, "/./.");
+    cr_expect_null(ct_source_open(path, &grey4, &error));
+    cr_expect(strstr(error.message, "File name too long") != NULL, "%s", error.message);
+    while (strlen(path) < 4990)
+        strcat(path, "/.");
+    cr_expect_null(ct_source_open(path, &grey4, &error));
+    cr_expect_null(ct_source_folder(path, &grey4, &error));
+    cr_expect(strstr(error.message, "cannot list many/./.") != NULL, "%s", error.message);
 }
 
 Test(data, idx_cifar_and_npy_are_recognised)
@@ -348,16 +425,32 @@ Test(data, sources_refuse)
     cr_expect_null(ct_source_cifar10(1, (const char *[]){ "text" }, &grey4, &error));
     cr_expect_str_eq(error.message, "text: cifar10: 5 bytes are not records of 3073");
     cr_expect_null(ct_source_cifar10(0, NULL, &grey4, NULL));
-    const ct_shape shapes[] = { CT_SHAPE(2, 2, 4, 4), CT_SHAPE(2, 4, 4), CT_SHAPE(0, 1, 4, 4), CT_SHAPE(1, 1, 1, 4097) };
+    cr_expect_null(ct_source_cifar10(9, (const char *[9]){ NULL }, &grey4, NULL));
+    cr_expect_null(ct_source_cifar10(1, NULL, &grey4, NULL));
+    cr_expect_null(ct_source_cifar10(2, (const char *[]){ "text", "shorts" }, &grey4, &error));
+    cr_expect_str_eq(error.message, "text: cifar10: 5 bytes are not records of 3073");
+    cr_expect_null(ct_source_cifar10(2, (const char *[]){ "nowhere", "shorts" }, &grey4, &error));
+    cr_expect_null(ct_source_idx("text", &grey4, &error));
+    cr_expect_str_eq(error.message, "text: idx: the file does not begin with two zero bytes");
+    const ct_shape shapes[] = { CT_SHAPE(2, 2, 4, 4), CT_SHAPE(2, 4, 4), CT_SHAPE(0, 1, 4, 4), CT_SHAPE(1, 4, 4, 2), CT_SHAPE(1, 1, 4097, 1),
+                                CT_SHAPE(1, 1, 1, 4097) };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         ct_tensor *other = ct_tensor_ones(CT_F32, shapes[i]);
         cr_expect_null(ct_source_tensor(other, &grey4, &error));
         ct_tensor_release(other);
     }
     cr_expect_str_eq(error.message, "tensor: images of 4097 × 1; sides up to 4096 are read");
+    ct_tensor *pixels = ct_tensor_ones(CT_F32, CT_SHAPE(2, 4, 4, 1)), *wide = ct_tensor_ones(CT_F64, CT_SHAPE(1, 1, 4, 4));
+    ct_source *source = ct_source_tensor(pixels, &grey4, &error);
+    cr_expect(source != NULL && ct_source_count(source) == 2 && first_of(source, 1) == 1, "%s", error.message);
+    ct_source_free(source);
+    cr_expect_null(ct_source_tensor(pixels, NULL, NULL));
+    cr_expect_null(ct_source_tensor(wide, &grey4, NULL));
+    ct_tensor_release(pixels), ct_tensor_release(wide);
     cr_expect_null(ct_source_tensor(NULL, &grey4, NULL));
     cr_expect_null(ct_source_open(NULL, &grey4, NULL));
     cr_expect_null(ct_source_folder("", &grey4, NULL));
+    cr_expect_null(ct_source_folder(NULL, &grey4, NULL));
     cr_expect_null(ct_source_idx(NULL, &grey4, NULL));
     cr_expect_null(ct_source_npy(NULL, &grey4, NULL));
     cr_expect_null(ct_source_npy("text", &grey4, &error));
@@ -466,6 +559,8 @@ Test(data, threads_change_nothing_and_any_position_resumes)
             cr_expect(memcmp(first[b], ct_tensor_data(batch), sizeof first[b]) == 0, "batch %d", b);
             ct_tensor_release(batch);
         }
+        cr_assert_eq(ct_loader_seek(loader, (ct_loader_position){ 6, 13 }, NULL), CT_OK); /* an epoch's end is the next one's beginning */
+        cr_expect(ct_loader_tell(loader).epoch == 7 && ct_loader_tell(loader).index == 0);
         cr_expect_eq(ct_loader_seek(loader, (ct_loader_position){ 0, 14 }, NULL), CT_BAD_ARGUMENT);
         cr_expect_eq(ct_loader_seek(loader, (ct_loader_position){ 0, -1 }, NULL), CT_BAD_ARGUMENT);
         ct_loader_free(loader);
@@ -544,6 +639,8 @@ Test(data, what_cannot_be_read_is_left_out_and_named)
     cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 0 }, NULL));
     cr_expect_null(ct_loader_new(NULL, &(ct_loader_options){ .batch = 1 }, NULL));
     cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 1, .threads = 65 }, NULL));
+    cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 1, .threads = -1 }, NULL));
+    cr_expect_null(ct_loader_new(source, NULL, NULL));
     cr_expect_null(ct_loader_next(NULL, NULL));
     cr_expect_eq(ct_loader_seek(NULL, (ct_loader_position){ 0, 0 }, NULL), CT_BAD_ARGUMENT);
     ct_loader_free(NULL);
@@ -560,4 +657,37 @@ Test(data, a_loader_may_close_at_any_time)
         ct_loader_free(loader);
     }
     ct_source_free(source);
+}
+
+/* A failed call leaves the place where it was; also where an epoch ends in images that cannot be read. */
+Test(data, a_failed_batch_is_tried_again)
+{
+    make_png("0.png", 0), make_png("1.png", 255);
+    write_bytes("2.png", "nothing", 7);
+    ct_source *source = ct_source_folder(".", &grey4, NULL);
+    ct_loader *loader = loader_new(source, (ct_loader_options){ .batch = 2, .in_order = true, .threads = 1 });
+    for (int epoch = 0; epoch < 3; epoch++) {
+        ct_tensor *batch = next(loader);
+        cr_expect(ct_tensor_size(batch, 0) == 2 && ct_tensor_at(batch, 0) == -1 && ct_tensor_at(batch, 16) == 1);
+        ct_tensor_release(batch);
+    }
+    ct_loader_free(loader);
+
+    ct_error error = { CT_OK, "" };
+    write_bytes("0.png", "nothing", 7), write_bytes("1.png", "nothing", 7);
+    loader = loader_new(source, (ct_loader_options){ .batch = 2, .in_order = true });
+    cr_expect_null(ct_loader_next(loader, &error));
+    cr_expect_str_eq(error.message, "loader: no batch of 2 among 3 images; 6 were skipped so far");
+    make_png("0.png", 0), make_png("2.png", 255);
+    ct_tensor *batch = next(loader);
+    cr_expect(ct_tensor_size(batch, 0) == 2 && ct_tensor_at(batch, 0) == -1 && ct_tensor_at(batch, 16) == 1);
+    ct_tensor_release(batch);
+    ct_loader_free(loader), ct_source_free(source);
+
+    source = numbered(300);
+    loader = loader_new(source, (ct_loader_options){ .batch = 200, .in_order = true }); /* more than there are places to decode into */
+    batch = next(loader);
+    cr_expect(ct_tensor_size(batch, 0) == 200 && ct_tensor_at(batch, 4 * 199) == 199.0 / 128);
+    ct_tensor_release(batch);
+    ct_loader_free(loader), ct_source_free(source);
 }

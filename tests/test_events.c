@@ -127,6 +127,11 @@ Test(events, refuses)
     cr_expect_eq(ct_events_scalar(events, NULL, 0, 1, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_events_scalar(events, "a", -1, 1, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_events_image(events, "a", 0, 0, 1, 1, (uint8_t[]){ 0 }, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_events_image(events, "a", 0, 1, 1, 1, NULL, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_events_image(events, NULL, 0, 1, 1, 1, (uint8_t[]){ 0 }, NULL), CT_BAD_ARGUMENT);
+    char path[4097];
+    memset(path, 'x', sizeof path - 1), path[sizeof path - 1] = '\0';
+    cr_expect_null(ct_events_open(path, 0, NULL));
     cr_expect_eq(ct_events_close(events, NULL), CT_OK);
     cr_expect_eq(ct_events_close(NULL, NULL), CT_OK);
 }

@@ -1,5 +1,6 @@
 /* A file that cannot be written whole, whatever the disk takes of it: the old one stays as it was and nothing else is left. */
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,6 +10,7 @@
 #include <cotangent/cotangent.h>
 
 #include "files.h"
+#include "refuse.h"
 
 TestSuite(faults, .init = into_a_folder, .fini = remove_the_folder);
 
@@ -88,4 +90,101 @@ Test(faults, short_writes_at_every_4_KiB)
         free(bytes), free(old);
         unlink("file");
     }
+}
+
+/* ---- single calls that fail, which no limit of the system brings about ---- */
+
+static void a_save_that_cannot_even_close(void)
+{
+    cr_expect_eq(write_npy("file", 2), CT_IO_ERROR);
+    cr_expect(strncmp(error.message, "cannot write file.", 18) == 0 && strstr(error.message, "No space left") != NULL, "%s", error.message);
+}
+
+static void records_that_cannot_be_taken_back(void)
+{
+    ct_events *events = ct_events_open(".", 0, &error);
+    cr_assert_null(events);
+    cr_expect(strncmp(error.message, "cannot take a torn record back from ./events", 43) == 0, "%s", error.message);
+}
+
+static void an_event_file_that_cannot_close(void)
+{
+    ct_events *events = ct_events_open(".", 0, &error);
+    cr_expect_eq(ct_events_close(events, &error), CT_IO_ERROR);
+    cr_expect(strncmp(error.message, "cannot sync ./events", 20) == 0, "%s", error.message);
+}
+
+Test(faults, the_first_failure_is_told)
+{
+    write_npy("file", 1);
+    REFUSE(a_save_that_cannot_even_close, { SYS_fsync, ENOSPC }, { SYS_close, EIO });
+    cr_expect_eq(files_here(), 1);
+    REFUSE(records_that_cannot_be_taken_back, { SYS_write, ENOSPC }, { SYS_ftruncate, EIO });
+    cr_expect_eq(files_here(), 1);
+    REFUSE(an_event_file_that_cannot_close, { SYS_fsync, ENOSPC }, { SYS_close, EIO });
+}
+
+static const ct_rotation rotation = { ".", "c-", ".npy", 1 };
+
+static void rotate_without_links(void)
+{
+    cr_expect_eq(ct_rotate(&rotation, 2, &error), CT_IO_ERROR);
+    cr_expect(strncmp(error.message, "cannot make the link ./c-latest.npy.", 36) == 0, "%s", error.message);
+}
+
+static void rotate_over_what_stays(void)
+{
+    cr_expect_eq(ct_rotate(&rotation, 2, &error), CT_IO_ERROR);
+    cr_expect_str_eq(error.message, "cannot remove c-000002.npy.1.tmp: Input/output error");
+}
+
+static void rotate_while_others_clean_up(void) { cr_expect_eq(ct_rotate(&rotation, 2, &error), CT_OK, "%s", error.message); }
+
+#ifdef SYS_symlink
+enum { LINK = SYS_symlink };
+#else
+enum { LINK = SYS_symlinkat };
+#endif
+
+Test(faults, a_rotation)
+{
+    char temporary[64];
+    snprintf(temporary, sizeof temporary, "c-latest.npy.%ld.tmp", (long)getpid());
+    write_npy("c-000001.npy", 1), write_npy("c-000002.npy", 2);
+    REFUSE(rotate_without_links, { LINK, EIO });
+    write_bytes(temporary, "", 0);
+    REFUSE(rotate_without_links, { LINK, EEXIST });
+    write_bytes("c-000002.npy.1.tmp", "", 0);
+    REFUSE(rotate_over_what_stays, { SYS_unlinkat, EIO });
+    REFUSE(rotate_while_others_clean_up, { SYS_unlinkat, ENOENT });
+    cr_expect(access("c-latest.npy", F_OK) == 0 && access("c-000001.npy", F_OK) != 0);
+}
+
+static void a_loader_without_threads(void)
+{
+    ct_tensor *one = ct_tensor_ones(CT_F32, CT_SHAPE(1, 1, 4, 4));
+    ct_source *source = ct_source_tensor(one, &(ct_source_options){ .channels = 1, .size = 4 }, &error);
+    cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 1 }, &error));
+    cr_expect_str_eq(error.message, "loader: cannot start a thread: Resource temporarily unavailable");
+    ct_source_free(source), ct_tensor_release(one);
+}
+
+Test(faults, threads_that_do_not_start) { REFUSE(a_loader_without_threads, { SYS_clone3, EAGAIN }, { SYS_clone, EAGAIN }); }
+
+/* What is listed in part is not taken for the whole. */
+static ct_status listing;
+
+static void list_a_folder(void)
+{
+    cr_expect_null(ct_source_folder(".", &(ct_source_options){ .size = 4 }, &error));
+    cr_expect(error.status == listing && strncmp(error.message, "cannot list .: ", 15) == 0, "%s", error.message);
+}
+
+Test(faults, a_folder_that_cannot_be_listed)
+{
+    write_bytes("a.png", "", 0);
+    listing = CT_IO_ERROR;
+    REFUSE(list_a_folder, { SYS_getdents64, EIO });
+    listing = CT_NO_MEMORY;
+    REFUSE(list_a_folder, { SYS_getdents64, ENOMEM });
 }

@@ -84,6 +84,49 @@ Test(onnx, keeps_the_first_error)
     ct_onnx_node(graph, "Conv", 1, (const char *[]){ NULL }, "x", 0, NULL);
     cr_expect_eq(ct_onnx_write(graph, "g.onnx", NULL), CT_BAD_ARGUMENT);
     ct_onnx_free(graph);
+    static const int64_t one = 1;
+    const char *const z[] = { "z" };
+    static const struct {
+        int inputs, attributes;
+        const char *const *input;
+        const char *output;
+        ct_onnx_attribute attribute;
+        bool attributes_null;
+    } bad[] = {
+        { .inputs = -1, .output = "x" }, { .inputs = 1, .output = "x" }, { .output = NULL }, { .attributes = -1, .output = "x" },
+        { .attributes = 1, .output = "x", .attributes_null = true }, { .attributes = 1, .output = "x", .attribute = { .type = CT_ONNX_TYPE_INT } },
+        { .attributes = 1, .output = "x", .attribute = { .name = "pads", .type = CT_ONNX_TYPE_INTS, .count = 1 } },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        graph = ct_onnx_new("g", NULL);
+        ct_onnx_node(graph, "Conv", bad[i].inputs, bad[i].input, bad[i].output, bad[i].attributes,
+                     bad[i].attributes_null ? NULL : &bad[i].attribute);
+        cr_expect_eq(ct_onnx_write(graph, "g.onnx", &error), CT_BAD_ARGUMENT, "accepted node %zu", i);
+        cr_expect_str_eq(error.message, "onnx: a node needs a type, inputs, an output, and attributes with names and values");
+        ct_onnx_free(graph);
+    }
+    for (int i = 0; i < 3; i++) {
+        static const ct_shape shapes[] = { { .rank = -1 }, { .rank = CT_MAX_RANK + 1 }, { .rank = 1, .extent = { 2 } } };
+        graph = ct_onnx_new("g", NULL);
+        ct_onnx_output(graph, i == 2 ? NULL : "x", CT_F32, shapes[i]);
+        cr_expect_eq(ct_onnx_write(graph, "g.onnx", NULL), CT_BAD_ARGUMENT);
+        ct_onnx_free(graph);
+    }
+    /* What is right after something wrong changes nothing; NULL is passed over; an empty name and a list of nothing are right. */
+    ct_tensor *w = ct_tensor_ones(CT_F64, CT_SHAPE(1));
+    graph = ct_onnx_new("", NULL);
+    ct_onnx_node(graph, "Sum", 1, z, "x", 2, (ct_onnx_attribute[]){ { .name = "a", .type = CT_ONNX_TYPE_INTS },
+                                                                   { .name = "b", .type = CT_ONNX_TYPE_INTS, .count = 1, .ints = &one } });
+    ct_onnx_node(graph, "Sum", 1, z, "y", 1, &(ct_onnx_attribute){ .name = "c", .type = CT_ONNX_TYPE_INT, .i = 3, .count = 1 });
+    ct_onnx_initializer(graph, "w", w);
+    cr_expect_eq(ct_onnx_write(graph, NULL, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_onnx_write(graph, "right.onnx", &error), CT_OK, "%s", error.message);
+    ct_onnx_initializer(graph, NULL, w);
+    ct_onnx_initializer(graph, "w", w);
+    ct_onnx_input(graph, "z", CT_F32, CT_SHAPE(1));
+    cr_expect_eq(ct_onnx_write(graph, "g.onnx", NULL), CT_BAD_ARGUMENT);
+    ct_onnx_free(graph), ct_tensor_release(w);
+    ct_onnx_input(NULL, "z", CT_F32, CT_SHAPE(1)), ct_onnx_output(NULL, "z", CT_F32, CT_SHAPE(1)), ct_onnx_initializer(NULL, "w", NULL);
     cr_expect_null(ct_onnx_new(NULL, NULL));
     cr_expect_eq(ct_onnx_write(NULL, "g.onnx", NULL), CT_BAD_ARGUMENT);
     ct_onnx_free(NULL);

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <turbojpeg.h>
+#include <zlib.h>
 
 #include <cotangent/cotangent.h>
 
@@ -348,6 +349,23 @@ static struct outcome arrays_and_images(void)
     return outcome;
 }
 
+/* Without the loader's threads, so that the count of allocations is that of each run. */
+static struct outcome parsers(void)
+{
+    struct outcome outcome = { 0 };
+    ct_error error = { 0 };
+    ct_tensor *labels = NULL;
+    read_in(&outcome, ct_cifar10_read("cifar.bin", &labels, &error), &error);
+    ct_tensor_release(labels);
+    if (outcome.status == CT_OK)
+        read_in(&outcome, ct_idx_read("idx.gz", &error), &error);
+    if (outcome.status == CT_OK)
+        read_in(&outcome, ct_npy_read("fortran.npy", &error), &error);
+    if (outcome.status == CT_OK)
+        read_in(&outcome, ct_image_read("noise.png", 1, &error), &error);
+    return outcome;
+}
+
 static struct outcome rotation(void)
 {
     struct outcome outcome = { 0 };
@@ -446,6 +464,22 @@ Test(out_of_memory, arrays_and_images)
 {
     write_jpeg("b.jpeg");
     starve("arrays and images", arrays_and_images);
+}
+
+Test(out_of_memory, parsers)
+{
+    static const uint8_t records[2 * 3073] = { 9 };
+    static const char fortran[] = "\x93NUMPY\1\0\x3d\0{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3, 2), }" "0123456789ab";
+    uint8_t pixels[100 * 100];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * i * 31 >> 4);
+    write_bytes("cifar.bin", records, sizeof records);
+    static const uint8_t idx[8 + (1 << 17)] = { 0, 0, 8, 1, 0, 2, 0, 0 }; /* zlib takes its window where there is more than one call of it */
+    gzFile packed = gzopen("idx.gz", "wb");
+    cr_assert(gzwrite(packed, idx, sizeof idx) == sizeof idx && gzclose(packed) == Z_OK);
+    write_bytes("fortran.npy", fortran, sizeof fortran - 1);
+    cr_assert(ct_png_write("noise.png", 100, 100, 1, pixels, NULL) == CT_OK);
+    starve("parsers", parsers);
 }
 
 Test(out_of_memory, rotation) { starve("rotation", rotation); }

@@ -1,6 +1,7 @@
 /* Random numbers: Philox's published answers, the distributions' moments, and what a fill may depend on. */
 #include <math.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <criterion/criterion.h>
 
@@ -131,6 +132,13 @@ Test(random, rounding_never_reaches_high)
     cr_assert(ct_uniform(tensor, 3, 3, &random) == CT_OK);
     cr_assert(ct_tensor_at(tensor, 17) == 3);
     ct_tensor_release(tensor);
+    tensor = ct_tensor_empty(CT_F64, CT_SHAPE(4096));
+    cr_assert(ct_uniform(tensor, 1, 1 + 0x1p-50, &random) == CT_OK); /* four float64 steps */
+    for (int64_t i = 0; i < 4096; i++)
+        cr_assert(ct_tensor_at(tensor, i) >= 1 && ct_tensor_at(tensor, i) < 1 + 0x1p-50);
+    cr_assert(ct_uniform(tensor, 3, 3, &random) == CT_OK);
+    cr_assert(ct_tensor_at(tensor, 17) == 3);
+    ct_tensor_release(tensor);
 }
 
 Test(random, bad_arguments_change_nothing)
@@ -140,13 +148,43 @@ Test(random, bad_arguments_change_nothing)
     cr_assert(ct_uniform(tensor, 1, 0, &random) == CT_BAD_ARGUMENT);
     cr_assert(ct_uniform(tensor, 0, INFINITY, &random) == CT_BAD_ARGUMENT);
     cr_assert(ct_uniform(tensor, 0, 1e300, &random) == CT_BAD_ARGUMENT, "no float32");
+    cr_assert(ct_uniform(tensor, -1e300, 0, &random) == CT_BAD_ARGUMENT);
     cr_assert(ct_uniform(NULL, 0, 1, &random) == CT_BAD_ARGUMENT);
+    cr_assert(ct_uniform(tensor, 0, 1, NULL) == CT_BAD_ARGUMENT);
+    cr_assert(ct_normal(NULL, 0, 1, &random) == CT_BAD_ARGUMENT);
+    cr_assert(ct_normal(tensor, 0, INFINITY, &random) == CT_BAD_ARGUMENT);
     cr_assert(ct_normal(tensor, 0, -1, &random) == CT_BAD_ARGUMENT);
     cr_assert(ct_normal(tensor, NAN, 1, &random) == CT_BAD_ARGUMENT);
     cr_assert(ct_normal(tensor, 0, 1, NULL) == CT_BAD_ARGUMENT);
     cr_assert(ct_permutation(NULL, 3, &random) == CT_BAD_ARGUMENT);
+    cr_assert(ct_permutation((int64_t[]){ 0 }, 1, NULL) == CT_BAD_ARGUMENT);
+    cr_assert(ct_permutation((int64_t[]){ 0 }, -1, &random) == CT_BAD_ARGUMENT);
+    cr_assert(ct_permutation((int64_t[]){ 0 }, ((int64_t)1 << 33) + 2, &random) == CT_BAD_ARGUMENT, "blocks are counted by 32 bits");
     cr_assert(random.step == 0 && ct_tensor_at(tensor, 0) == 0);
     ct_tensor_release(tensor);
+}
+
+/* Address space without memory behind it. */
+static void *reserve(void *context, size_t size)
+{
+    (void)context;
+    void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return block == MAP_FAILED ? NULL : block;
+}
+
+static void unreserve(void *context, void *block, size_t size) { (void)context, (void)munmap(block, size); }
+
+Test(random, more_numbers_than_blocks_are_refused)
+{
+    ct_random random = { 0 };
+    ct_set_allocator(&(ct_allocator){ reserve, unreserve, NULL });
+    ct_tensor *tensor = ct_tensor_empty(CT_F32, CT_SHAPE(((int64_t)1 << 34) + 1));
+    if (tensor == NULL)
+        cr_log_warn("not run: no 64 GiB of addresses here");
+    else
+        cr_expect(ct_normal(tensor, 0, 1, &random) == CT_BAD_SHAPE && random.step == 0);
+    ct_tensor_release(tensor);
+    ct_set_allocator(NULL);
 }
 
 Test(random, permutation_has_each_number_once_and_each_order_as_often)

@@ -59,12 +59,15 @@ Test(rotate, a_run_that_went_back_keeps_its_own)
 
 Test(rotate, leaves_strangers_and_removes_stale_temporaries)
 {
-    static const char *const strangers[] = { "c-.st", "c-5.st", "c-0000005.st", "d-000001.st", "c-000001.st.bak", "c-000001", "c-000001.st.1x.tmp",
+    static const char *const strangers[] = { "c-.st", "c-5.st", "c-0000005.st", "d-000001.st", "c-000001.st.bak", "c-000001", "c-1234567890123456789.st", "c-000001.st.1x.tmp",
                                              "c-latest", "notes.1.tmp" };
     static const char *const stale[] = { "c-000007.st.4711.tmp", "c-latest.st.4711.tmp" };
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
         make(strangers[i]);
     make(stale[0]), make(stale[1]);
+    char own[64]; /* in the way of the link that is made beside its place */
+    snprintf(own, sizeof own, "c-latest.st.%ld.tmp", (long)getpid());
+    make(own);
     for (int64_t number = 10; number < 15; number++)
         cr_assert_eq(make_and_rotate(number, NULL), CT_OK);
     for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
@@ -75,7 +78,7 @@ Test(rotate, leaves_strangers_and_removes_stale_temporaries)
 Test(rotate, refuses)
 {
     ct_error error = { CT_OK, "" };
-    char path[8];
+    char path[12];
     cr_expect_eq(ct_rotate(&rotation, 3, &error), CT_IO_ERROR);
     cr_expect_str_eq(error.message, "cannot find ./c-000003.st: No such file or directory");
     cr_expect(!there("c-latest.st"));
@@ -83,7 +86,18 @@ Test(rotate, refuses)
     cr_expect_eq(ct_rotate(NULL, 1, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_rotate(&(ct_rotation){ ".", "a/b", "", 1 }, 1, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_rotate(&(ct_rotation){ ".", "", "", 1 }, 1, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_rotate(&(ct_rotation){ ".", "a", "/b", 1 }, 1, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_rotate(&(ct_rotation){ NULL, "a", "", 1 }, 1, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_rotate(&(ct_rotation){ ".", NULL, "", 1 }, 1, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_rotate(&(ct_rotation){ ".", "a", NULL, 1 }, 1, NULL), CT_BAD_ARGUMENT);
     make("c-000003.st");
+    snprintf(path, sizeof path, "%ld", (long)getpid()); /* a folder in the way of the link */
+    char way[64];
+    snprintf(way, sizeof way, "c-latest.st.%s.tmp", path);
+    cr_assert(mkdir(way, 0777) == 0);
+    cr_expect_eq(ct_rotate(&rotation, 3, &error), CT_IO_ERROR);
+    cr_expect(strncmp(error.message, "cannot make the link ./c-latest.st.", 35) == 0 && !there("c-latest.st"), "%s", error.message);
+    cr_assert(rmdir(way) == 0);
     cr_expect_eq(ct_rotate(&(ct_rotation){ ".", "c-", ".st", 0 }, 3, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_rotation_path(&rotation, 3, path, sizeof path, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_rotate(&(ct_rotation){ "nowhere", "c-", ".st", 1 }, 3, NULL), CT_IO_ERROR);

@@ -40,6 +40,8 @@ Test(safetensors, round_trip)
     cr_expect_eq(memcmp(ct_tensor_data(back), ct_tensor_data(single), 24), 0);
     cr_expect(ct_shape_equal(ct_tensor_shape(ct_safetensors_find(file, "empty")), CT_SHAPE(0, 7)));
     cr_expect_null(ct_safetensors_find(file, "other"));
+    for (int outside = -1; outside <= 3; outside += 4)
+        cr_expect(ct_safetensors_name(file, outside) == NULL && ct_safetensors_tensor(file, outside) == NULL);
     ct_safetensors_free(file);
     ct_tensor_release(single), ct_tensor_release(wide), ct_tensor_release(none);
 }
@@ -131,6 +133,7 @@ Test(safetensors, accepts)
         { "{}     ", 0, 0 },
         { "{\"__metadata__\":{\"by\":\"hand\"}}", 0, 0 },
         { "{\"../../etc/passwd\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]}}", 3, 1 },
+        { "{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]},\"b\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 3, 2 },
         { "{\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[1,5]},\"a\":{\"dtype\":\"I8\",\"shape\":[],\"data_offsets\":[0,1]}}", 5, 2 },
         { "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"b\":{\"dtype\":\"F64\",\"shape\":[2,0],\"data_offsets\":[0,0]}}", 0, 2 },
         { "{\"h\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, 1 },
@@ -323,10 +326,18 @@ Test(safetensors, survives_damage)
 Test(safetensors, writer_refuses_and_keeps_the_old_file)
 {
     ct_tensor *x = ct_tensor_ones(CT_F32, CT_SHAPE(1)), *y = ct_tensor_ones(CT_F64, CT_SHAPE(1));
-    ct_tensor *const both[] = { x, y };
+    ct_tensor *const both[] = { x, y }, *const three[] = { y, x, x };
     cr_assert_eq(ct_safetensors_write("d", 1, (const char *[]){ "x" }, &x, NULL), CT_OK);
     cr_expect_eq(ct_safetensors_write("d", 2, (const char *[]){ "x", "x" }, both, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write("d", 3, (const char *[]){ "x", "a", "x" }, three, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_safetensors_write("d", 1, (const char *[]){ "" }, both, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write("d", 1, (const char *[]){ NULL }, both, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write("d", 1, (const char *[]){ "x" }, (ct_tensor *[]){ NULL }, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write("d", 1, NULL, both, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write("d", 1, (const char *[]){ "x" }, NULL, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write("d", -1, NULL, NULL, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write(NULL, 0, NULL, NULL, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_safetensors_write_with("d", 0, NULL, NULL, -1, NULL, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_safetensors_write("d", 1, (const char *[]){ "__metadata__" }, both, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_safetensors_write("d", 1, (const char *[]){ "\xff" }, both, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_safetensors_write("nowhere/d", 1, (const char *[]){ "x" }, both, NULL), CT_IO_ERROR);

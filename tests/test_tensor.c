@@ -31,6 +31,9 @@ Test(shape, text_equality_and_axes)
     cr_assert_str_eq(ct_shape_text(CT_SHAPE(7), text, sizeof text), "(7,)");
     cr_assert_str_eq(ct_shape_text(CT_SCALAR, text, sizeof text), "()");
     cr_assert_str_eq(ct_shape_text(CT_SHAPE(20, 30), text, 5), "(20,");
+    cr_assert_str_eq(ct_shape_text((ct_shape){ .rank = 99 }, text, sizeof text), "(0, 0, 0, 0, 0, 0, 0, 0)");
+    cr_assert_str_eq(ct_shape_text((ct_shape){ .rank = -1 }, text, sizeof text), "()");
+    cr_assert_null(ct_shape_text(CT_SHAPE(2), NULL, 0));
     cr_assert(ct_shape_equal(CT_SHAPE(2, 3), CT_SHAPE(2, 3)));
     cr_assert(!ct_shape_equal(CT_SHAPE(2, 3), CT_SHAPE(3, 2)));
     cr_assert(!ct_shape_equal(CT_SHAPE(2), CT_SHAPE(2, 1)));

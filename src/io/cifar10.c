@@ -47,6 +47,6 @@ ct_tensor *ct_cifar10_read(const char *path, ct_tensor **labels, ct_error *error
     if (ct_file_read_inflated(path, CT_LARGEST_DATASET, &bytes, &size, error) != CT_OK)
         return NULL;
     ct_tensor *images = ct_cifar10_parse(bytes, size, labels, error);
-    ct_file_free(bytes, size);
+    ct_release(bytes, size);
     return images;
 }

@@ -26,11 +26,6 @@ static void interleaved(struct ct_view *pixels, void *data, int channels, int wi
     *pixels = (struct ct_view){ data, true, channels, height, width, 1, (int64_t)width * channels, channels };
 }
 
-static bool sides_good(int width, int height)
-{
-    return width > 0 && height > 0 && width <= CT_LARGEST_SIDE && height <= CT_LARGEST_SIDE;
-}
-
 /* stb_image adds 0 to NULL, which C leaves undefined, when the first IDAT chunk is empty. */
 static bool data_begins(const uint8_t *bytes, size_t size)
 {
@@ -58,8 +53,6 @@ static ct_status decode_png(const uint8_t *bytes, size_t size, int channels, str
     stbi__g_failure_reason = NULL;
     if (!stbi_info_from_memory(bytes, (int)size, &width, &height, &stored))
         status = BAD("png: %s", png_reason());
-    else if (!sides_good(width, height))
-        status = BAD("png: %d × %d pixels; sides up to %d are read", width, height, CT_LARGEST_SIDE);
     else if (!data_begins(bytes, size))
         status = BAD("png: no image data");
     else if ((data = stbi_load_from_memory(bytes, (int)size, &width, &height, &stored, channels)) != NULL)
@@ -133,13 +126,13 @@ static ct_status decode_jpeg(tjhandle handle, const uint8_t *bytes, size_t size,
 {
     int width = 0, height = 0, sampling = 0, space = 0;
     bool whole = false;
+    if (!look_at_scans(bytes, size, &whole))
+        return BAD("jpeg: its markers do not lead to a frame and a scan");
     if (tjDecompressHeader3(handle, bytes, size, &width, &height, &sampling, &space) != 0)
         return jpeg_failed(handle, error);
-    if (!look_at_scans(bytes, size, &whole))
-        return BAD("jpeg: no frame and scan among its markers");
     tjscalingfactor scale = { 1, reduction(width, height, enough) };
     int scaled_width = TJSCALED(width, scale), scaled_height = TJSCALED(height, scale);
-    if (!sides_good(scaled_width, scaled_height))
+    if (scaled_width > CT_LARGEST_SIDE || scaled_height > CT_LARGEST_SIDE)
         return BAD("jpeg: %d × %d pixels; sides up to %d are read", width, height, 8 * CT_LARGEST_SIDE);
     size_t pixel_bytes = (size_t)scaled_width * (size_t)scaled_height * (size_t)channels;
     if (whole && coefficient_bytes(width, height, sampling) + pixel_bytes > CT_DECODER_BUDGET)

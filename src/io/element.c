@@ -65,6 +65,13 @@ const struct ct_element *ct_element_safetensors(const char *name) { FIND(strcmp(
 const struct ct_element *ct_element_npy(const char *name) { FIND(name[0] != '\0' && strcmp(elements[i].npy, name) == 0); }
 const struct ct_element *ct_element_idx(int code) { FIND(code != 0 && elements[i].idx == code); }
 
+bool ct_element_fills(const struct ct_element *element, ct_shape shape, size_t bytes)
+{
+    int64_t count;
+    size_t widest; /* no element has more bytes than a float64, so their product is no larger than what was measured */
+    return ct_shape_measure(shape, CT_F64, &count, &widest) && (size_t)count * element->size == bytes;
+}
+
 void ct_element_read(const struct ct_element *element, bool big_endian, void *to, const char *from, int64_t count)
 {
     if (!big_endian || element->size == 1) {

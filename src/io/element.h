@@ -17,6 +17,9 @@ const struct ct_element *ct_element_safetensors(const char *name);
 const struct ct_element *ct_element_npy(const char *name);
 const struct ct_element *ct_element_idx(int code);
 
+/* Whether an array of that shape takes just so many bytes. */
+bool ct_element_fills(const struct ct_element *element, ct_shape shape, size_t bytes);
+
 /* to (of the element's dtype) ← count elements at `from`, which need not be aligned. */
 void ct_element_read(const struct ct_element *element, bool big_endian, void *to, const char *from, int64_t count);
 

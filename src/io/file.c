@@ -121,7 +121,7 @@ ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size
                               limit);
     } else {
         total = (size_t)about.st_size;
-        bytes = ct_allocate(total > 0 ? total : 1);
+        bytes = ct_allocate(total);
         if (bytes == NULL)
             status = ct_error_set(error, CT_NO_MEMORY, "cannot read %s: out of memory for %zu bytes", path, total);
     }
@@ -138,7 +138,7 @@ ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size
     }
     close(descriptor);
     if (status != CT_OK) {
-        ct_release(bytes, total > 0 ? total : 1);
+        ct_release(bytes, total);
         return status;
     }
     *data = bytes;

@@ -8,8 +8,7 @@
 static void *allocate(void *unused, unsigned count, unsigned size)
 {
     (void)unused;
-    size_t whole;
-    return ct_size_multiply(count, size, &whole) ? ct_heap_allocate(whole) : NULL;
+    return ct_heap_allocate((size_t)count * size); /* both have 32 bits */
 }
 
 static void give_back(void *unused, void *memory)
@@ -42,10 +41,10 @@ static bool grow(struct output *output, size_t limit)
     return true;
 }
 
-/* One call of inflate, over at most 1 GiB on either side: zlib's counts have 32 bits. */
+/* One call of inflate, over at most 16 MiB on either side: zlib's counts have 32 bits. */
 static int step(z_stream *stream, const uint8_t **from, const uint8_t *end, struct output *output)
 {
-    size_t most = (size_t)1 << 30, in = (size_t)(end - *from), out = output->room - output->filled;
+    size_t most = 1 << 24, in = (size_t)(end - *from), out = output->room - output->filled;
     stream->next_in = (uint8_t *)(uintptr_t)*from;
     stream->avail_in = (unsigned)(in < most ? in : most);
     stream->next_out = output->data + output->filled;
@@ -69,8 +68,8 @@ static ct_status inflate_members(z_stream *stream, const char *path, const uint8
             return ct_error_set(error, CT_NO_MEMORY, "gzip: out of memory for %s", path);
         if (code == Z_STREAM_END && from == end)
             return CT_OK;
-        if (code == Z_STREAM_END && inflateReset(stream) == Z_OK) /* the next member */
-            continue;
+        if (code == Z_STREAM_END) /* the next member */
+            code = inflateReset(stream);
         if (code != Z_OK)
             return ct_error_set(error, CT_BAD_FORMAT, "gzip: %s is cut short or damaged%s%s", path, stream->msg ? ": " : "",
                                 stream->msg ? stream->msg : "");
@@ -87,10 +86,10 @@ ct_status ct_inflate(const char *path, const void *bytes, size_t size, size_t li
     ct_status status = inflate_members(&stream, path, bytes, (const uint8_t *)bytes + size, limit, &output, error);
     inflateEnd(&stream);
     /* The block's size is what ct_release needs: a copy of just what there is. */
-    *data = status == CT_OK ? ct_allocate(output.filled > 0 ? output.filled : 1) : NULL;
+    *data = status == CT_OK ? ct_allocate(output.filled) : NULL;
     if (status == CT_OK && *data == NULL)
         status = ct_error_set(error, CT_NO_MEMORY, "gzip: out of memory for %s", path);
-    if (status == CT_OK && output.filled > 0)
+    if (status == CT_OK)
         memcpy(*data, output.data, output.filled);
     *result = output.filled;
     ct_release(output.data, output.room);

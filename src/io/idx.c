@@ -18,10 +18,8 @@ ct_status ct_idx_look(const void *bytes, size_t size, struct ct_idx *idx, ct_err
     }
     idx->data = (const char *)bytes + 4 + 4 * byte[3];
 
-    int64_t count;
-    size_t measured, needed, have = size - 4 - 4 * (size_t)byte[3];
-    if (!ct_shape_measure(idx->shape, CT_F64, &count, &measured) || !ct_size_multiply((size_t)count, idx->element->size, &needed) ||
-        needed != have) {
+    size_t have = size - 4 - 4 * (size_t)byte[3];
+    if (!ct_element_fills(idx->element, idx->shape, have)) {
         char text[256];
         return ct_error_set(error, CT_BAD_FORMAT, "idx: shape %s of elements of %zu bytes does not fill %zu bytes of data",
                             ct_shape_text(idx->shape, text, sizeof text), idx->element->size, have);
@@ -31,7 +29,7 @@ ct_status ct_idx_look(const void *bytes, size_t size, struct ct_idx *idx, ct_err
 
 ct_tensor *ct_idx_parse(const void *bytes, size_t size, ct_error *error)
 {
-    struct ct_idx idx;
+    struct ct_idx idx = { 0 };
     if (ct_idx_look(bytes, size, &idx, error) != CT_OK)
         return NULL;
     ct_tensor *tensor = ct_tensor_empty(idx.element->dtype, idx.shape);
@@ -49,6 +47,6 @@ ct_tensor *ct_idx_read(const char *path, ct_error *error)
     if (ct_file_read_inflated(path, CT_LARGEST_DATASET, &bytes, &size, error) != CT_OK)
         return NULL;
     ct_tensor *tensor = ct_idx_parse(bytes, size, error);
-    ct_file_free(bytes, size);
+    ct_release(bytes, size);
     return tensor;
 }

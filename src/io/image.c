@@ -34,7 +34,7 @@ ct_tensor *ct_image_read(const char *path, int channels, ct_error *error)
     if (ct_file_read(path, CT_LARGEST_IMAGE_FILE, &bytes, &size, error) != CT_OK)
         return NULL;
     ct_tensor *image = ct_image_parse(bytes, size, channels, error);
-    ct_file_free(bytes, size);
+    ct_release(bytes, size);
     return image;
 }
 

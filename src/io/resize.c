@@ -62,11 +62,10 @@ static bool axis_open(struct axis *axis, int64_t from, int64_t to, ct_filter fil
 {
     *axis = (struct axis){ .from = from, .to = to };
     double low, high;
-    size_t count;
     reach(axis, filter, 0, &low, &high);
     axis->most = (int64_t)ceil(high - low) + 2;
     axis->span = ct_allocate_array((size_t)to, sizeof *axis->span);
-    axis->weight = ct_size_multiply((size_t)to, (size_t)axis->most, &count) ? ct_allocate_array(count, sizeof *axis->weight) : NULL;
+    axis->weight = ct_allocate_array((size_t)to, (size_t)axis->most * sizeof *axis->weight);
     if (axis->span == NULL || axis->weight == NULL)
         return false;
     weigh(axis, filter);
@@ -122,10 +121,9 @@ ct_status ct_view_resize(const struct ct_view *view, struct ct_rectangle from, c
                          int64_t width, float *to, ct_error *error)
 {
     struct axis down = { 0 }, across = { 0 };
-    size_t cells, line_bytes = (size_t)from.width * sizeof(float);
-    bool good = ct_size_multiply((size_t)from.height, (size_t)width, &cells) && axis_open(&down, from.height, height, filter) &&
-                axis_open(&across, from.width, width, filter);
-    float *line = good ? ct_allocate(line_bytes) : NULL, *narrow = good ? ct_allocate_array(cells, sizeof *narrow) : NULL;
+    size_t line_bytes = (size_t)from.width * sizeof(float), narrow_bytes = (size_t)width * sizeof(float);
+    bool good = axis_open(&down, from.height, height, filter) && axis_open(&across, from.width, width, filter);
+    float *line = good ? ct_allocate(line_bytes) : NULL, *narrow = good ? ct_allocate_array((size_t)from.height, narrow_bytes) : NULL;
     ct_status status = CT_OK;
     if (line == NULL || narrow == NULL)
         status = ct_error_set(error, CT_NO_MEMORY, "resize: out of memory for %lld × %lld", (long long)width, (long long)height);
@@ -133,7 +131,7 @@ ct_status ct_view_resize(const struct ct_view *view, struct ct_rectangle from, c
         resize_channel(view, from, &down, &across, channels, channel, line, narrow, to + channel * height * width);
     for (int64_t i = 0; i < channels * height * width && status == CT_OK && filter == CT_LANCZOS; i++) /* overshoots at edges */
         to[i] = to[i] < -1 ? -1 : to[i] > 1 ? 1 : to[i];
-    ct_release(narrow, cells * sizeof *narrow);
+    ct_release(narrow, (size_t)from.height * narrow_bytes);
     ct_release(line, line_bytes);
     axis_close(&across);
     axis_close(&down);

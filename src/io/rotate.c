@@ -32,7 +32,7 @@ ct_status ct_rotation_path(const ct_rotation *rotation, int64_t number, char *pa
     if (status != CT_OK)
         return status;
     int length = snprintf(path, size, "%s/%s%06" PRId64 "%s", rotation->folder, rotation->prefix, number, rotation->suffix);
-    if (length < 0 || (size_t)length >= size)
+    if ((size_t)length >= size)
         return ct_error_set(error, CT_BAD_ARGUMENT, "rotation: the path in %.200s is longer than %zu bytes", rotation->folder, size);
     return CT_OK;
 }
@@ -53,7 +53,7 @@ static bool of_rotation(const ct_rotation *rotation, const char *name, int64_t *
     *number = latest ? -1 : strtoll(digits, NULL, 10);
     char written[32]; /* "7" and "0000000007" are not ours: the path of 7 is "000007" */
     snprintf(written, sizeof written, "%06" PRId64, *number);
-    if (!latest && (strlen(written) != count || strncmp(written, digits, count) != 0))
+    if (!latest && strlen(written) != count)
         return false;
     *temporary = rest[0] == '.' && strspn(rest + 1, "0123456789") > 0 && strcmp(rest + 1 + strspn(rest + 1, "0123456789"), ".tmp") == 0;
     return *temporary || (rest[0] == '\0' && !latest);
@@ -63,9 +63,7 @@ static bool of_rotation(const ct_rotation *rotation, const char *name, int64_t *
 static ct_status point_latest(const ct_rotation *rotation, const char *target, ct_error *error)
 {
     char link[PATH_SIZE], temporary[PATH_SIZE + 32];
-    int length = snprintf(link, sizeof link, "%s/%slatest%s", rotation->folder, rotation->prefix, rotation->suffix);
-    if (length < 0 || (size_t)length >= sizeof link)
-        return ct_error_set(error, CT_BAD_ARGUMENT, "rotation: the path in %.200s is too long", rotation->folder);
+    snprintf(link, sizeof link, "%s/%slatest%s", rotation->folder, rotation->prefix, rotation->suffix); /* no longer than a file's path */
     snprintf(temporary, sizeof temporary, "%s.%ld.tmp", link, (long)getpid());
     if (symlink(target, temporary) != 0 && (errno != EEXIST || unlink(temporary) != 0 || symlink(target, temporary) != 0))
         return failed(error, "make the link", temporary);
@@ -108,8 +106,7 @@ static ct_status remove_old(const ct_rotation *rotation, DIR *folder, int64_t ne
         ct_status status = sweep(rotation, folder, newest, &count, &lowest, error);
         if (status != CT_OK || count <= rotation->keep)
             return status;
-        if ((status = ct_rotation_path(rotation, lowest, path, sizeof path, error)) != CT_OK)
-            return status;
+        ct_rotation_path(rotation, lowest, path, sizeof path, NULL); /* no longer than the newest's */
         if (unlink(path) != 0)
             return failed(error, "remove", path);
     }

@@ -30,7 +30,7 @@ struct ct_safetensors {
 
 static bool natural(const json_t *value, size_t *number)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
+    if (json_typeof(value) != JSON_INTEGER || json_integer_value(value) < 0)
         return false;
     *number = (size_t)json_integer_value(value);
     return true;
@@ -38,7 +38,7 @@ static bool natural(const json_t *value, size_t *number)
 
 static ct_status read_shape(const char *name, const json_t *list, struct entry *entry, size_t *bytes, ct_error *error)
 {
-    if (!json_is_array(list) || json_array_size(list) > CT_MAX_RANK)
+    if (json_typeof(list) != JSON_ARRAY || json_array_size(list) > CT_MAX_RANK)
         return BAD("shape of \"%.80s\" is not a list of at most %d numbers", name, CT_MAX_RANK);
     entry->shape.rank = (int)json_array_size(list);
     bool empty = false;
@@ -72,7 +72,7 @@ static ct_status read_entry(const char *name, const json_t *value, size_t data_s
     static const char *const fields[] = { "dtype", "shape", "data_offsets" };
     if (name[0] == '\0')
         return BAD("a tensor without a name");
-    if (!json_is_object(value))
+    if (json_typeof(value) != JSON_OBJECT)
         return BAD("\"%.80s\" is not an object", name);
     for (int i = 0; i < 3; i++)
         if (json_object_get(value, fields[i]) == NULL)
@@ -97,16 +97,12 @@ static ct_status read_entry(const char *name, const json_t *value, size_t data_s
     return CT_OK;
 }
 
-static bool metadata_good(const json_t *metadata)
+static bool metadata_good(json_t *metadata)
 {
-    const char *key;
-    json_t *value;
-    if (!json_is_object(metadata))
-        return false;
-    json_object_foreach((json_t *)(uintptr_t)metadata, key, value)
-        if (!json_is_string(value))
+    for (void *at = json_object_iter(metadata); at != NULL; at = json_object_iter_next(metadata, at))
+        if (json_typeof(json_object_iter_value(at)) != JSON_STRING)
             return false;
-    return true;
+    return json_typeof(metadata) == JSON_OBJECT;
 }
 
 static int by_offset(const void *a, const void *b)
@@ -121,9 +117,9 @@ static int by_offset(const void *a, const void *b)
 
 static ct_status read_entries(ct_safetensors *file, json_t *header, size_t data_size, ct_error *error)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach(header, name, value) {
+    for (void *at = json_object_iter(header); at != NULL; at = json_object_iter_next(header, at)) {
+        const char *name = json_object_iter_key(at);
+        json_t *value = json_object_iter_value(at);
         if (strcmp(name, "__metadata__") == 0) {
             if (!metadata_good(value))
                 return BAD("__metadata__ is not an object of strings");
@@ -189,7 +185,7 @@ ct_safetensors *ct_safetensors_parse(const void *bytes, size_t size, ct_error *e
     json_t *header = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &reason);
     if (!json_is_object(header)) {
         /* Without memory for its buffers Jansson fails without a word. */
-        const bool exhausted = header == NULL && (reason.text[0] == '\0' || json_error_code(&reason) == json_error_out_of_memory);
+        const bool exhausted = header == NULL && reason.text[0] == '\0';
         ct_error_set(error, exhausted ? CT_NO_MEMORY : CT_BAD_FORMAT, "safetensors: the header is not a JSON object: %s",
                      header ? "another type" : reason.text);
         json_decref(header);
@@ -222,7 +218,7 @@ ct_safetensors *ct_safetensors_read(const char *path, ct_error *error)
     if (ct_file_read(path, LARGEST_FILE, &bytes, &size, error) != CT_OK)
         return NULL;
     ct_safetensors *file = ct_safetensors_parse(bytes, size, error);
-    ct_file_free(bytes, size);
+    ct_release(bytes, size);
     return file;
 }
 

@@ -50,7 +50,7 @@ static void array_close(struct ct_source *source)
 {
     struct arrays *arrays = source->content;
     for (int i = 0; i < arrays->count; i++) {
-        ct_file_free(arrays->array[i].bytes, arrays->array[i].size);
+        ct_release(arrays->array[i].bytes, arrays->array[i].size);
         ct_tensor_release(arrays->array[i].tensor);
     }
     ct_source_drop(source, sizeof *arrays);

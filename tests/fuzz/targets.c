@@ -87,7 +87,7 @@ static void gzip(const uint8_t *bytes, size_t size)
         demand(result <= limit, "the limit");
     else
         demand_refusal(&error);
-    ct_file_free(data, data != NULL ? result : 0);
+    ct_release(data, result);
 }
 
 /* Decoded, and made small, as a data set does it. */
