@@ -21,14 +21,14 @@ CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -f
 DEPS_CFLAGS := $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
 LIBS := $(shell pkg-config --libs $(DEPS) 2>/dev/null) -lm
 
-# Kernels are compiled once a precision; everything else once.
+# src/ops/vector is compiled once an instruction set, one of which is chosen when the program runs (src/ops/isa.h); src/ops/kernels
+# once for each of these and both precisions; everything else once.
+ISAS    := $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),v4 v3) baseline
+VECTORS := $(wildcard src/ops/vector/*.c)
 KERNELS := $(wildcard src/ops/kernels/*.c)
 SOURCES := $(wildcard src/*/*.c src/ops/conv/*.c)
-# src/ops/vector: once an instruction set, one of which is chosen when the program runs.
-VECTORS := $(wildcard src/ops/vector/*.c)
-ISAS    := $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),v4 v3) baseline
-OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS:%.c=$(BUILD)/%.f32.o) $(KERNELS:%.c=$(BUILD)/%.f64.o) \
-           $(foreach isa,$(ISAS),$(VECTORS:%.c=$(BUILD)/%.$(isa).o))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) \
+           $(foreach isa,$(ISAS),$(VECTORS:%.c=$(BUILD)/%.$(isa).o) $(KERNELS:%.c=$(BUILD)/%.f32.$(isa).o) $(KERNELS:%.c=$(BUILD)/%.f64.$(isa).o))
 
 TESTS   := $(wildcard tests/*.c) tests/fuzz/targets.c
 DCGAN   := $(wildcard examples/dcgan/*.c)
@@ -63,26 +63,21 @@ $(BUILD)/$(SONAME): $(OBJECTS)
 $(BUILD)/libcotangent.so: $(BUILD)/$(SONAME)
 	ln -sf $(SONAME) $@
 
-$(BUILD)/%.f32.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -DCT_REAL=32 -c -o $@ $<
-
-$(BUILD)/%.f64.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -DCT_REAL=64 -c -o $@ $<
-
-VECTOR = $(CC) $(CFLAGS_ALL) -ffp-contract=fast -DCT_VARIANT=$(1) -c -o $@ $<
-$(BUILD)/%.v4.o: %.c
-	@mkdir -p $(@D)
-	$(call VECTOR,v4) -march=x86-64-v4 -mprefer-vector-width=512 -DCT_VARIANT_NAME='"x86-64-v4"'
-
-$(BUILD)/%.v3.o: %.c
-	@mkdir -p $(@D)
-	$(call VECTOR,v3) -march=x86-64-v3 -DCT_VARIANT_NAME='"x86-64-v3"'
-
-$(BUILD)/%.baseline.o: %.c
-	@mkdir -p $(@D)
-	$(call VECTOR,baseline) -DCT_VARIANT_NAME='"baseline"'
+ISA_v4       := -march=x86-64-v4 -mprefer-vector-width=512 -DCT_VARIANT_NAME='"x86-64-v4"'
+ISA_v3       := -march=x86-64-v3 -DCT_VARIANT_NAME='"x86-64-v3"'
+ISA_baseline := -DCT_VARIANT_NAME='"baseline"'
+define COMPILE_FOR
+$(BUILD)/%.$(1).o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS_ALL) -ffp-contract=fast -DCT_VARIANT=$(1) $$(ISA_$(1)) -c -o $$@ $$<
+$(BUILD)/%.f32.$(1).o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS_ALL) -DCT_REAL=32 -DCT_VARIANT=$(1) $$(ISA_$(1)) -c -o $$@ $$<
+$(BUILD)/%.f64.$(1).o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS_ALL) -DCT_REAL=64 -DCT_VARIANT=$(1) $$(ISA_$(1)) -c -o $$@ $$<
+endef
+$(foreach isa,$(ISAS),$(eval $(call COMPILE_FOR,$(isa))))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

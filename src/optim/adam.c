@@ -36,7 +36,7 @@ static void prepare_decoupled(const ct_optim_settings *s, int64_t step, ct_updat
         .name = rule_name, .state = { "exp_avg", "exp_avg_sq", "max_exp_avg_sq" },                               \
         .defaults = { .lr = 0.001, .weight_decay = (decay), .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8 },         \
         .refuse = refuse, .needs = needs, .prepare = (prepare_function),                                         \
-        .kernel = { ct_update_adam_f32, ct_update_adam_f64 },                                                    \
+        .kernel = ct_update_adam_of,                                                    \
     }
 
 const ct_rule_row ct_rule_adam = ADAM("Adam", 0, prepare);

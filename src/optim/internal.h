@@ -31,7 +31,7 @@ typedef struct ct_rule_row {
     /* Fills in what the rule computes from settings and the number of this step (1, 2, …); the rest is there already. */
     void (*prepare)(const ct_optim_settings *settings, int64_t step, ct_update *update);
 
-    void (*kernel[2])(void *update, int64_t begin, int64_t end); /* by dtype */
+    void (*(*kernel)(ct_dtype))(void *update, int64_t begin, int64_t end);
 } ct_rule_row;
 
 extern CT_HIDDEN const ct_rule_row ct_rule_sgd, ct_rule_adam, ct_rule_adamw, ct_rule_rmsprop;

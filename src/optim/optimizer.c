@@ -202,7 +202,7 @@ static ct_status step_slot(const ct_rule_row *rule, ct_slot *slot, const ct_opti
         if (needs >> i & 1)
             update.state[i] = ct_tensor_data_mutable(slot->state[i]);
     rule->prepare(settings, ++slot->steps, &update);
-    ct_parallel_for(parameter->count, CT_UPDATE_GRAIN, rule->kernel[parameter->dtype], &update);
+    ct_parallel_for(parameter->count, CT_UPDATE_GRAIN, rule->kernel(parameter->dtype), &update);
     return CT_OK;
 }
 

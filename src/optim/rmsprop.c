@@ -28,5 +28,5 @@ const ct_rule_row ct_rule_rmsprop = {
     .refuse = refuse,
     .needs = needs,
     .prepare = prepare,
-    .kernel = { ct_update_rmsprop_f32, ct_update_rmsprop_f64 },
+    .kernel = ct_update_rmsprop_of,
 };

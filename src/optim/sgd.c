@@ -28,5 +28,5 @@ const ct_rule_row ct_rule_sgd = {
     .refuse = refuse,
     .needs = needs,
     .prepare = prepare,
-    .kernel = { ct_update_sgd_f32, ct_update_sgd_f64 },
+    .kernel = ct_update_sgd_of,
 };

@@ -193,7 +193,7 @@ static bool run_product(ct_tape *tape, struct job *job)
     int64_t rows = ct_bilinear_rows(p, job->to_x, 0, job->source->vectors), pieces, kept, lane_floats;
 
     job->across = panel / p->v->lanes;
-    job->keep_data = p->all * source_panels * panel < rows * target_panels * panel;
+    job->keep_data = p->all * source_panels * panel <= rows * target_panels * panel;
     if (job->keep_data) {
         job->block = job->across * most(1, least(4 / job->target->phases, ceil_divide(job->target->vectors, job->across) / PIECES));
         job->rows_block = job->across * most(1, CT_PARTIAL_SUM / (panel * job->source->phases));

@@ -14,62 +14,53 @@
 
 static int64_t volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
 
-/* A run of output positions along the last axis seen through one tap: positions [low, high) of [0, length) lie in x, from `start`
- * on by stride; `start` is NULL when none does. */
-struct run {
-    real *start;
-    int64_t low, high, length;
-};
-
-static int64_t ceil_divide(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : 0; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t ceil_divide(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : 0; }
+static int64_t within(int64_t a, int64_t length) { return a < 0 ? 0 : least(a, length); }
 
-static struct run find_run(const ct_conv_form *f, real *plane, const int64_t k[3], int64_t position, int64_t end)
+static inline void take(const real *from, real *to, int64_t count, int64_t stride)
 {
-    int64_t q2 = position % f->y[2], row = position / f->y[2], q[2] = { row / f->y[1], row % f->y[1] };
-    struct run run = { .length = least(f->y[2] - q2, end - position) };
-    int64_t place = 0;
+    for (int64_t j = 0; j < count; j++)
+        to[j] = from[j * stride];
+}
 
-    for (int a = 0; a < 2; a++) {
-        int64_t at = q[a] * f->stride[a] - f->padding[a] + k[a] * f->dilation[a];
-        if (at < 0 || at >= f->x[a]) {
-            run.low = run.high = run.length;
-            return run;
+static inline void give(const real *from, real *to, int64_t count, int64_t stride)
+{
+    for (int64_t j = 0; j < count; j++)
+        to[j * stride] += from[j];
+}
+
+/* The common strides are constants, so that the compiler vectorises them. */
+#define BY_STRIDE(move, from, to, count, stride)                          \
+    ((stride) == 1   ? move(from, to, count, 1)                           \
+     : (stride) == 2 ? move(from, to, count, 2)                           \
+                     : move(from, to, count, stride))
+
+/* One row of the tile [begin, end), which is x's plane seen through tap k; `back` adds it to where it came from. */
+static void row_of(const ct_conv_form *f, real *plane, const int64_t k[3], real *row, int64_t begin, int64_t end, bool back)
+{
+    const int64_t wide = f->y[2], stride = f->stride[2], first = k[2] * f->dilation[2] - f->padding[2];
+    const int64_t low = ceil_divide(-first, stride), high = ceil_divide(f->x[2] - first, stride); /* outputs between lie in x */
+    int64_t q = begin % wide, h = begin / wide % f->y[1], d = begin / wide / f->y[1];
+
+    for (int64_t i = begin, length; i < end; i += length, row += length, q = 0) {
+        int64_t at[2] = { d * f->stride[0] - f->padding[0] + k[0] * f->dilation[0], h * f->stride[1] - f->padding[1] + k[1] * f->dilation[1] };
+        bool there = at[0] >= 0 && at[0] < f->x[0] && at[1] >= 0 && at[1] < f->x[1];
+
+        length = least(wide - q, end - i);
+        int64_t from = within(low - q, length), to = there ? within(high - q, length) : 0;
+        real *x = to > from ? plane + (at[0] * f->x[1] + at[1]) * f->x[2] + first + (q + from) * stride : NULL;
+        if (x && back) {
+            BY_STRIDE(give, row + from, x, to - from, stride);
+        } else if (!back) {
+            if (!x || to - from < length)
+                memset(row, 0, (size_t)length * sizeof *row);
+            if (x)
+                BY_STRIDE(take, x, row + from, to - from, stride);
         }
-        place = place * f->x[a] + at;
+        if (++h == f->y[1])
+            h = 0, d++;
     }
-
-    int64_t first = q2 * f->stride[2] - f->padding[2] + k[2] * f->dilation[2];
-    run.low = least(ceil_divide(-first, f->stride[2]), run.length);
-    run.high = least(ceil_divide(f->x[2] - first, f->stride[2]), run.length);
-    if (run.high <= run.low)
-        run.low = run.high = run.length;
-    else
-        run.start = plane + place * f->x[2] + first + run.low * f->stride[2];
-    return run;
-}
-
-static void gather(real *to, const struct run *run, int64_t stride)
-{
-    const real *from = run->start;
-
-    for (int64_t j = 0; j < run->low; j++)
-        to[j] = 0;
-    if (stride == 1 && from)
-        memcpy(to + run->low, from, (size_t)(run->high - run->low) * sizeof(real));
-    else
-        for (int64_t j = run->low; j < run->high; j++, from += stride)
-            to[j] = *from;
-    for (int64_t j = run->high; j < run->length; j++)
-        to[j] = 0;
-}
-
-static void scatter(const real *from, const struct run *run, int64_t stride)
-{
-    real *to = run->start;
-
-    for (int64_t j = run->low; j < run->high; j++)
-        to[(j - run->low) * stride] += from[j];
 }
 
 /* Fills the tile [begin, end) of columns from the piece's planes of x, or adds the columns back to where they came from. */
@@ -79,14 +70,7 @@ static void columns(const ct_conv_form *f, int64_t channels, real *x, real *colu
         for (int64_t k[3] = { 0 }; k[0] < f->k[0]; k[0]++)
             for (k[1] = 0; k[1] < f->k[1]; k[1]++)
                 for (k[2] = 0; k[2] < f->k[2]; k[2]++, column += end - begin)
-                    for (int64_t q = begin; q < end;) {
-                        struct run run = find_run(f, x, k, q, end);
-                        if (back)
-                            scatter(column + q - begin, &run, f->stride[2]);
-                        else
-                            gather(column + q - begin, &run, f->stride[2]);
-                        q += run.length;
-                    }
+                    row_of(f, x, k, column, begin, end, back);
 }
 
 /* Where the piece lies in the three tensors, and the sizes of its matrices. */

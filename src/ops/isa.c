@@ -1,21 +1,17 @@
 /* Which instruction set's functions run. */
+#include "isa.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "../vector/vector.h"
-#include "conv.h"
+#include "conv/conv.h"
+#include "vector/vector.h"
 
-extern CT_HIDDEN const ct_vectors ct_vectors_baseline;
-#ifdef __x86_64__
-extern CT_HIDDEN const ct_vectors ct_vectors_v4, ct_vectors_v3;
-#endif
+#define DECLARED(isa, nothing) extern CT_HIDDEN const ct_vectors ct_vectors_##isa;
+#define ADDRESS(isa, nothing) &ct_vectors_##isa,
+CT_ISAS(DECLARED, )
 
-const ct_vectors *const ct_vectors_built[] = {
-#ifdef __x86_64__
-    &ct_vectors_v4, &ct_vectors_v3,
-#endif
-    &ct_vectors_baseline, NULL,
-};
+const ct_vectors *const ct_vectors_built[] = { CT_ISAS(ADDRESS, ) NULL };
 
 bool ct_vectors_run_here(const ct_vectors *vectors)
 {
@@ -31,7 +27,13 @@ bool ct_vectors_run_here(const ct_vectors *vectors)
 
 static const ct_vectors *_Atomic chosen;
 
-void ct_vectors_use(const ct_vectors *vectors) { atomic_store(&chosen, vectors); }
+static atomic_int place = -1; /* of the kernels'; -1: not yet known */
+
+void ct_vectors_use(const ct_vectors *vectors)
+{
+    atomic_store(&chosen, vectors);
+    atomic_store(&place, -1);
+}
 
 const ct_vectors *ct_vectors_choose(char *names, size_t size)
 {
@@ -60,4 +62,18 @@ const ct_vectors *ct_conv_vectors(ct_tape *tape)
         ct_fail(tape, CT_BAD_ARGUMENT, "CT_ISA = %s is no instruction set of this build and machine; there are: %s", getenv("CT_ISA"),
                 names);
     return vectors;
+}
+
+/* An unknown name is the convolutions' to refuse: the last place runs everywhere. */
+int ct_isa(void)
+{
+    int found = atomic_load_explicit(&place, memory_order_relaxed);
+    if (found < 0) {
+        char names[128];
+        const ct_vectors *vectors = ct_vectors_choose(names, sizeof names);
+        for (found = 0; ct_vectors_built[found + 1] && ct_vectors_built[found] != vectors; found++)
+            ;
+        atomic_store(&place, found);
+    }
+    return found;
 }
