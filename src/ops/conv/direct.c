@@ -46,15 +46,12 @@ static void stage_plane(const struct job *job, const float *data, int64_t all, i
     const ct_cut *c = &job->cut;
     const float *end = data + job->f->batch * all * volume(extent);
     int64_t lanes = job->v->lanes, vectors = ceil_divide(c->channels, lanes);
-    bool there = depth >= 0 && depth < extent[0];
 
     w.extent = extent + 1, w.apart = volume(extent);
     w.pitch = c->pitch, w.step = c->channels;
-    if (!there)
-        w.row = -w.rows - extent[1]; /* all of it outside */
     for (int64_t i = vectors - 1; i >= 0; i--) {
         ct_window part = w;
-        part.first = (first + i * lanes) * volume(extent) + (there ? depth : 0) * extent[1] * extent[2];
+        part.first = (first + i * lanes) * volume(extent) + depth * extent[1] * extent[2];
         part.valid = least(lanes, c->channels - i * lanes);
         part.stage += i * lanes;
         ct_window_load(job->v, &part, data, end);
@@ -132,18 +129,35 @@ static void unpack(void *context, int lane, int64_t piece)
 
 /* ---- the maps ---- */
 
-/* The offsets of runs in the stage: planes × rows × (columns, where they are not one run) × pieces of a run. */
-static int64_t find_runs(const struct job *job, const int64_t count[3], const int64_t *const place[3], int64_t run, int64_t *runs)
+/* What lies in the padding is neither staged nor multiplied, where a whole plane or row does. */
+struct range {
+    int64_t begin, end;
+};
+
+/* The i in [0, count) with 0 ≤ first + place[i] < extent; places grow. */
+static struct range inside(const int64_t *place, int64_t count, int64_t first, int64_t extent)
+{
+    struct range in = { 0, count };
+
+    while (in.begin < in.end && first + place[in.begin] < 0)
+        in.begin++;
+    while (in.begin < in.end && first + place[in.end - 1] >= extent)
+        in.end--;
+    return in;
+}
+
+/* The offsets of runs in the stage: rows × (columns, where they are not one run) × pieces of a run. */
+static int64_t find_runs(const struct job *job, struct range high, int64_t wide, const int64_t *const place[3], int64_t run,
+                         int64_t *runs)
 {
     const ct_cut *c = &job->cut;
     bool merged = job->f->dilation[2] == 1;
-    int64_t pixel = (merged ? count[2] : 1) * c->channels, n = 0;
+    int64_t pixel = (merged ? wide : 1) * c->channels, n = 0;
 
-    for (int64_t d = 0; d < count[0]; d++)
-        for (int64_t h = 0; h < count[1]; h++)
-            for (int64_t w = 0; w < (merged ? 1 : count[2]); w++)
-                for (int64_t i = 0; i < pixel; i += run)
-                    runs[n++] = place[0][d] * c->plane + place[1][h] * c->pitch + place[2][w] * c->channels + i;
+    for (int64_t h = high.begin; h < high.end; h++)
+        for (int64_t w = 0; w < (merged ? 1 : wide); w++)
+            for (int64_t i = 0; i < pixel; i += run)
+                runs[n++] = place[1][h] * c->pitch + place[2][w] * c->channels + i;
     return n;
 }
 
@@ -156,37 +170,77 @@ static int64_t run_length(int64_t pixel)
     return pixel;
 }
 
-static void product(const struct job *job, const ct_strip *s, const int64_t count[3], const int64_t *const place[3],
-                    const float *stage, const float *weights, float *c, int64_t c_group, int64_t c_row, int64_t *runs)
-{
-    bool merged = job->f->dilation[2] == 1;
-    int64_t run = run_length((merged ? count[2] : 1) * job->cut.channels);
-    int64_t n = find_runs(job, count, place, run, runs);
+/* A strip's sums over count[0] × count[1] × count[2] taps at their places in the stage, which begins at `origin`: of rows that see the
+ * same taps at a time, plane after plane. */
+struct products {
+    const ct_strip *strip;
+    const int64_t *count, *const *place;
+    struct range planes;
+    int64_t origin, extent; /* of rows */
+    const float *stage, *weights;
+    float *c;
+    int64_t c_group, c_row;
+};
 
-    job->v->multiply(&(ct_product){
-        .groups = s->high,
-        .rows = s->wide,
-        .panels = 1,
-        .runs = n,
-        .run = run,
-        .last = run,
-        .a = stage,
-        .a_run = runs,
-        .a_group = job->cut.stride[1] * job->cut.pitch,
-        .a_row = job->cut.stride[2] * job->cut.channels,
-        .b = weights,
-        .c = c,
-        .c_group = c_group,
-        .c_row = c_row,
-    });
+static struct range taps_of_row(const struct job *job, const struct products *p, int64_t h)
+{
+    return inside(p->place[1], p->count[1], p->origin + h * job->cut.stride[1], p->extent);
 }
 
-/* x's pixels under a strip of y, all taps' planes. */
-static void stage_x(const struct job *job, const float *x, int64_t group, const ct_strip *s, float *stage)
+static void multiply(const struct job *job, const struct products *p, int64_t *runs)
+{
+    const ct_cut *cut = &job->cut;
+    const int64_t *n = p->count, panel = job->v->panel, pixel = (job->f->dilation[2] == 1 ? n[2] : 1) * cut->channels;
+    const int64_t run = run_length(pixel);
+
+    for (int64_t h = 0, next; h < p->strip->high; h = next) {
+        struct range taps = taps_of_row(job, p, h);
+        for (next = h + 1; next < p->strip->high; next++) {
+            struct range other = taps_of_row(job, p, next);
+            if (other.begin != taps.begin || other.end != taps.end)
+                break;
+        }
+        int64_t number = find_runs(job, taps, n[2], p->place, run, runs);
+        bool none = number == 0 || p->planes.begin == p->planes.end;
+        for (int64_t d = p->planes.begin; !none && d < p->planes.end; d++)
+            job->v->multiply(&(ct_product){
+                .groups = next - h,
+                .rows = p->strip->wide,
+                .panels = 1,
+                .runs = number,
+                .run = run,
+                .last = run,
+                .a = p->stage + p->place[0][d] * cut->plane + h * cut->stride[1] * cut->pitch,
+                .a_run = runs,
+                .a_group = cut->stride[1] * cut->pitch,
+                .a_row = cut->stride[2] * cut->channels,
+                .b = p->weights + (d * n[1] + taps.begin) * n[2] * cut->channels * panel,
+                .c = p->c + h * p->c_group,
+                .c_group = p->c_group,
+                .c_row = p->c_row,
+                .add = d > p->planes.begin,
+            });
+        for (int64_t g = h; none && g < next; g++)
+            for (int64_t w = 0; w < p->strip->wide; w++)
+                memset(p->c + g * p->c_group + w * p->c_row, 0, (size_t)panel * sizeof *p->c);
+    }
+}
+
+static struct range planes_of_x(const ct_conv_form *f, int64_t depth)
+{
+    int64_t place[CT_MOST_TAPS];
+
+    for (int64_t k = 0; k < f->k[0]; k++)
+        place[k] = k * f->dilation[0];
+    return inside(place, f->k[0], depth * f->stride[0] - f->padding[0], f->x[0]);
+}
+
+/* x's pixels under a strip of y. */
+static void stage_x(const struct job *job, const float *x, int64_t group, const ct_strip *s, struct range planes, float *stage)
 {
     const ct_conv_form *f = job->f;
 
-    for (int64_t d = 0; d < f->k[0]; d++)
+    for (int64_t d = planes.begin; d < planes.end; d++)
         stage_plane(job, x, f->x_channels, s->image * f->x_channels + group * job->in, f->x,
                     s->depth * f->stride[0] - f->padding[0] + d * f->dilation[0],
                     (ct_window){
@@ -224,15 +278,26 @@ static void run_y(void *context, int lane, int64_t piece)
     ct_strip s = ct_strip_at(&job->cut, piece / job->blocks / f->groups);
     int64_t *runs = (int64_t *)lane_scratch(job, lane), place[3][CT_MOST_TAPS];
     float *stage = (float *)(runs + (job->runs + 7) / 8 * 8), *c = stage + (job->cut.floats + 31) / 16 * 16;
+    struct range planes = planes_of_x(f, s.depth);
 
     for (int a = 0; a < 3; a++)
         for (int64_t k = 0; k < f->k[a]; k++)
             place[a][k] = a ? k * f->dilation[a] : k;
-    stage_x(job, job->a, group, &s, stage);
+    stage_x(job, job->a, group, &s, planes, stage);
     for (int64_t p = block * job->block; p < least((block + 1) * job->block, job->panels); p++) {
-        product(job, &s, f->k, (const int64_t *[]){ place[0], place[1], place[2] }, stage,
-                job->packed + group * job->group_floats + p * job->in * job->taps * job->v->panel, c, s.wide * job->v->panel,
-                job->v->panel, runs);
+        multiply(job, &(struct products){
+            .strip = &s,
+            .count = f->k,
+            .place = (const int64_t *[]){ place[0], place[1], place[2] },
+            .planes = planes,
+            .origin = s.row * f->stride[1] - f->padding[1],
+            .extent = f->x[1],
+            .stage = stage,
+            .weights = job->packed + group * job->group_floats + p * job->in * job->taps * job->v->panel,
+            .c = c,
+            .c_group = s.wide * job->v->panel,
+            .c_row = job->v->panel,
+        }, runs);
         store_panel(job, p, job->outs, s.image * f->y_channels + group * job->outs, f->y, s.depth,
                     (ct_window){ .row = s.row, .column = s.column, .rows = s.high, .columns = s.wide, .stage = c,
                                  .pitch = s.wide * job->v->panel });
@@ -253,7 +318,10 @@ static void run_x(void *context, int lane, int64_t piece)
     int64_t row = s.row + f->padding[1] / stride[1], column = s.column + f->padding[2] / stride[2];
 
     n[0] = ct_taps_of(f, 0, phase[0], taps, back[0]);
-    for (int64_t d = 0; d < n[0]; d++) {
+    for (int64_t d = 0; d < n[0]; d++)
+        place[0][d] = -back[0][d];
+    struct range planes = inside(place[0], n[0], depth / stride[0], f->y[0]);
+    for (int64_t d = planes.begin; d < planes.end; d++) {
         place[0][d] = d;
         stage_plane(job, job->a, f->y_channels, s.image * f->y_channels + group * job->outs, f->y, depth / stride[0] - back[0][d],
                     (ct_window){ .row = row - job->cut.reach[1], .column = column - job->cut.reach[2],
@@ -269,21 +337,33 @@ static void run_x(void *context, int lane, int64_t piece)
                     for (int64_t t = 0; t < n[a]; t++)
                         place[a][t] = job->cut.reach[a] - back[a][t];
                 }
-                float *to = c + phase[1] * pitch + phase[2] * panel;
-                int64_t products = n[0] * n[1] * n[2] * job->outs;
-                if (products > 0)
-                    product(job, &s, n, (const int64_t *[]){ place[0], place[1], place[2] }, stage,
-                            job->packed + group * job->group_floats + ct_taps_before(f, phase) * job->outs * job->panels * panel +
-                                p * products * panel,
-                            to, stride[1] * pitch, stride[2] * panel, runs);
-                for (int64_t h = 0; products == 0 && h < s.high; h++)
-                    for (int64_t w = 0; w < s.wide; w++)
-                        memset(to + h * stride[1] * pitch + w * stride[2] * panel, 0, (size_t)panel * sizeof *to);
+                multiply(job, &(struct products){
+                    .strip = &s,
+                    .count = n,
+                    .place = (const int64_t *[]){ place[0], place[1], place[2] },
+                    .planes = planes,
+                    .origin = row - job->cut.reach[1],
+                    .extent = f->y[1],
+                    .stage = stage,
+                    .weights = job->packed + group * job->group_floats + ct_taps_before(f, phase) * job->outs * job->panels * panel +
+                               p * n[0] * n[1] * n[2] * job->outs * panel,
+                    .c = c + phase[1] * pitch + phase[2] * panel,
+                    .c_group = stride[1] * pitch,
+                    .c_row = stride[2] * panel,
+                }, runs);
             }
         store_panel(job, p, job->in, s.image * f->x_channels + group * job->in, f->x, s.depth,
                     (ct_window){ .row = row * stride[1] - f->padding[1], .column = column * stride[2] - f->padding[2],
                                  .rows = s.high * stride[1], .columns = s.wide * stride[2], .stage = c, .pitch = pitch });
     }
+}
+
+/* A strip's rows of y whose tap h lies in x. */
+static struct range rows_of_tap(const ct_conv_form *f, const ct_strip *s, int64_t h)
+{
+    int64_t stride = f->stride[1], first = s->row * stride - f->padding[1] + h * f->dilation[1];
+    int64_t begin = first < 0 ? ceil_divide(-first, stride) : 0, end = f->x[1] > first ? ceil_divide(f->x[1] - first, stride) : 0;
+    return (struct range){ least(begin, least(end, s->high)), least(end, s->high) };
 }
 
 static void run_w(void *context, int lane, int64_t piece)
@@ -303,7 +383,8 @@ static void run_w(void *context, int lane, int64_t piece)
         ct_strip s = ct_strip_at(&job->cut, i);
         int64_t plane = s.high * s.wide * v->panel;
 
-        stage_x(job, job->a, group, &s, stage);
+        struct range planes = planes_of_x(f, s.depth);
+        stage_x(job, job->a, group, &s, planes, stage);
         for (int64_t channel = first * v->panel; channel < least(last * v->panel, job->outs); channel += v->lanes)
             ct_window_load(v, &(ct_window){
                 .extent = f->y + 1,
@@ -317,15 +398,19 @@ static void run_w(void *context, int lane, int64_t piece)
             }, job->b, y_end);
         for (int64_t tap = 0; tap < f->k[0] * f->k[1] * rows; tap++) {
             int64_t w = tap % rows, h = tap / rows % f->k[1], d = tap / rows / f->k[1];
+            struct range in = d < planes.begin || d >= planes.end ? (struct range){ 0, 0 } : rows_of_tap(f, &s, h);
+            for (int64_t panel = 0; in.begin == in.end && i == begin && panel < last - first; panel++)
+                memset(sums + (panel * job->in * job->taps + tap * row) * v->panel, 0, (size_t)(row * v->panel) * sizeof *sums);
             v->multiply_outer(&(ct_outer_product){
                 .rows = row,
                 .panels = last - first,
-                .runs = s.high,
+                .runs = in.end - in.begin,
                 .steps = s.wide,
-                .a = stage + d * job->cut.plane + h * f->dilation[1] * job->cut.pitch + w * f->dilation[2] * job->in,
+                .a = stage + d * job->cut.plane + (h * f->dilation[1] + in.begin * f->stride[1]) * job->cut.pitch +
+                     w * f->dilation[2] * job->in,
                 .a_run = f->stride[1] * job->cut.pitch,
                 .a_step = f->stride[2] * job->in,
-                .b = y,
+                .b = y + in.begin * s.wide * v->panel,
                 .b_run = s.wide * v->panel,
                 .b_step = v->panel,
                 .b_panel = plane,
