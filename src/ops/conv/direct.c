@@ -6,11 +6,9 @@
  *     conv_weight     rows: (tap, c)               products: outputs            lanes: o
  *
  * Work is cut into pieces by the shape alone, and a piece owns what it writes. */
-#include <string.h>
+#include "direct.h"
 
-#include "conv.h"
-#include "strip.h"
-#include "window.h"
+#include <string.h>
 
 enum { PIECES = 16, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, MOST_PARTS = 64 /* of a run */,
        MOST_STRIDE = 8, MOST_KERNEL = 4096 /* taps */, MOST_STAGE = 1 << 24 };
@@ -18,40 +16,21 @@ enum { PIECES = 16, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, MOST_PA
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
-
-struct job {
-    const ct_vectors *v;
-    const ct_conv_form *f;
-    ct_conv_map map;
-    const float *a, *b;
-    float *out, *packed, *scratch;
-    int64_t scratch_floats;
-    int64_t in, outs, taps;       /* channels of a group; of the kernel */
-    int64_t lanes_of, panels;     /* channels of a group that are lanes, and their panels */
-    int64_t group_floats;         /* of packed weights */
-    int64_t run, runs;            /* of a product over all taps */
-    ct_cut cut;
-    int64_t block, blocks;        /* panels of a piece */
-    int64_t parts, sum_floats;    /* conv_weight: partial sums */
-};
-
-static float *lane_scratch(const struct job *job, int lane) { return job->scratch + lane * job->scratch_floats; }
 
 /* One plane of a group's channels, from (row, column) on, channels last. The last vector goes first: what it writes behind a pixel's
  * channels is then overwritten by the next pixel's. */
-static void stage_plane(const struct job *job, const float *data, int64_t all, int64_t first, const int64_t extent[3], int64_t depth,
+static void stage_plane(const ct_direct *job, const float *data, int64_t all, int64_t first, const int64_t extent[3], int64_t depth,
                         ct_window w)
 {
     const ct_cut *c = &job->cut;
-    const float *end = data + job->f->batch * all * volume(extent);
+    const float *end = data + job->f->batch * all * ct_direct_volume(extent);
     int64_t lanes = job->v->lanes, vectors = ceil_divide(c->channels, lanes);
 
-    w.extent = extent + 1, w.apart = volume(extent);
+    w.extent = extent + 1, w.apart = ct_direct_volume(extent);
     w.pitch = c->pitch, w.step = c->channels;
     for (int64_t i = vectors - 1; i >= 0; i--) {
         ct_window part = w;
-        part.first = (first + i * lanes) * volume(extent) + depth * extent[1] * extent[2];
+        part.first = (first + i * lanes) * ct_direct_volume(extent) + depth * extent[1] * extent[2];
         part.valid = least(lanes, c->channels - i * lanes);
         part.stage += i * lanes;
         ct_window_load(job->v, &part, data, end);
@@ -60,7 +39,7 @@ static void stage_plane(const struct job *job, const float *data, int64_t all, i
 
 /* ---- packed weights: [group][panel of lanes][product][lane], and for conv_transpose phase by phase ---- */
 
-static void pack_for_y(const struct job *job, int64_t group, int64_t vector, const float *w, float *scratch)
+static void pack_for_y(const ct_direct *job, int64_t group, int64_t vector, const float *w, float *scratch)
 {
     const ct_vectors *v = job->v;
     int64_t lanes = v->lanes, o = vector * lanes, wide = job->in * job->taps;
@@ -73,7 +52,7 @@ static void pack_for_y(const struct job *job, int64_t group, int64_t vector, con
             memcpy(to + (tap * job->in + c) * v->panel, scratch + (c * job->taps + tap) * lanes, (size_t)lanes * sizeof *to);
 }
 
-static void pack_for_x(const struct job *job, int64_t group, int64_t vector, const float *w, float *scratch)
+static void pack_for_x(const ct_direct *job, int64_t group, int64_t vector, const float *w, float *scratch)
 {
     const ct_conv_form *f = job->f;
     const ct_vectors *v = job->v;
@@ -100,44 +79,17 @@ static void pack_for_x(const struct job *job, int64_t group, int64_t vector, con
 
 static void pack(void *context, int lane, int64_t piece)
 {
-    const struct job *job = context;
+    const ct_direct *job = context;
     int64_t vectors = ceil_divide(job->lanes_of, job->v->lanes);
-    (job->map == CT_MAP_TRANSPOSE ? pack_for_x : pack_for_y)(job, piece / vectors, piece % vectors, job->b, lane_scratch(job, lane));
-}
-
-/* The way back, summed over the parts in order. */
-static void unpack(void *context, int lane, int64_t piece)
-{
-    const struct job *job = context;
-    const ct_vectors *v = job->v;
-    int64_t lanes = v->lanes, vectors = ceil_divide(job->outs, lanes), group = piece / vectors, o = piece % vectors * lanes;
-    int64_t wide = job->in * job->taps;
-    const float *from = job->packed + group * job->group_floats + o / v->panel * wide * v->panel + o % v->panel;
-    float *stage = lane_scratch(job, lane);
-
-    for (int64_t c = 0; c < job->in; c++)
-        for (int64_t tap = 0; tap < job->taps; tap++) {
-            float *sum = stage + (c * job->taps + tap) * lanes;
-            const float *part = from + (tap * job->in + c) * v->panel;
-            memcpy(sum, part, (size_t)lanes * sizeof *sum);
-            for (int64_t p = 1; p < job->parts; p++)
-                for (int64_t l = 0; l < lanes; l++)
-                    sum[l] += part[p * job->sum_floats + l];
-        }
-    v->scatter(stage, lanes, wide, job->out + (group * job->outs + o) * wide, wide, (int)least(lanes, job->outs - o));
+    (job->map == CT_MAP_TRANSPOSE ? pack_for_x : pack_for_y)(job, piece / vectors, piece % vectors, job->b, ct_direct_scratch(job, lane));
 }
 
 /* ---- the maps ---- */
 
-/* What lies in the padding is neither staged nor multiplied, where a whole plane or row does. */
-struct range {
-    int64_t begin, end;
-};
-
 /* The i in [0, count) with 0 ≤ first + place[i] < extent; places grow. */
-static struct range inside(const int64_t *place, int64_t count, int64_t first, int64_t extent)
+static ct_range inside(const int64_t *place, int64_t count, int64_t first, int64_t extent)
 {
-    struct range in = { 0, count };
+    ct_range in = { 0, count };
 
     while (in.begin < in.end && first + place[in.begin] < 0)
         in.begin++;
@@ -147,7 +99,7 @@ static struct range inside(const int64_t *place, int64_t count, int64_t first, i
 }
 
 /* The offsets of runs in the stage: rows × (columns, where they are not one run) × pieces of a run. */
-static int64_t find_runs(const struct job *job, struct range high, int64_t wide, const int64_t *const place[3], int64_t run,
+static int64_t find_runs(const ct_direct *job, ct_range high, int64_t wide, const int64_t *const place[3], int64_t run,
                          int64_t *runs)
 {
     const ct_cut *c = &job->cut;
@@ -175,28 +127,28 @@ static int64_t run_length(int64_t pixel)
 struct products {
     const ct_strip *strip;
     const int64_t *count, *const *place;
-    struct range planes;
+    ct_range planes;
     int64_t origin, extent; /* of rows */
     const float *stage, *weights;
     float *c;
     int64_t c_group, c_row;
 };
 
-static struct range taps_of_row(const struct job *job, const struct products *p, int64_t h)
+static ct_range taps_of_row(const ct_direct *job, const struct products *p, int64_t h)
 {
     return inside(p->place[1], p->count[1], p->origin + h * job->cut.stride[1], p->extent);
 }
 
-static void multiply(const struct job *job, const struct products *p, int64_t *runs)
+static void multiply(const ct_direct *job, const struct products *p, int64_t *runs)
 {
     const ct_cut *cut = &job->cut;
     const int64_t *n = p->count, panel = job->v->panel, pixel = (job->f->dilation[2] == 1 ? n[2] : 1) * cut->channels;
     const int64_t run = run_length(pixel);
 
     for (int64_t h = 0, next; h < p->strip->high; h = next) {
-        struct range taps = taps_of_row(job, p, h);
+        ct_range taps = taps_of_row(job, p, h);
         for (next = h + 1; next < p->strip->high; next++) {
-            struct range other = taps_of_row(job, p, next);
+            ct_range other = taps_of_row(job, p, next);
             if (other.begin != taps.begin || other.end != taps.end)
                 break;
         }
@@ -226,7 +178,7 @@ static void multiply(const struct job *job, const struct products *p, int64_t *r
     }
 }
 
-static struct range planes_of_x(const ct_conv_form *f, int64_t depth)
+ct_range ct_direct_planes(const ct_conv_form *f, int64_t depth)
 {
     int64_t place[CT_MOST_TAPS];
 
@@ -235,8 +187,7 @@ static struct range planes_of_x(const ct_conv_form *f, int64_t depth)
     return inside(place, f->k[0], depth * f->stride[0] - f->padding[0], f->x[0]);
 }
 
-/* x's pixels under a strip of y. */
-static void stage_x(const struct job *job, const float *x, int64_t group, const ct_strip *s, struct range planes, float *stage)
+void ct_direct_stage(const ct_direct *job, const float *x, int64_t group, const ct_strip *s, ct_range planes, float *stage)
 {
     const ct_conv_form *f = job->f;
 
@@ -253,17 +204,17 @@ static void stage_x(const struct job *job, const float *x, int64_t group, const 
 }
 
 /* A window of one panel's vectors, stored to the group's planes at `depth`. */
-static void store_panel(const struct job *job, int64_t panel, int64_t all, int64_t first, const int64_t extent[3], int64_t depth,
+static void store_panel(const ct_direct *job, int64_t panel, int64_t all, int64_t first, const int64_t extent[3], int64_t depth,
                         ct_window w)
 {
     const ct_vectors *v = job->v;
 
-    w.extent = extent + 1, w.apart = volume(extent), w.step = v->panel;
+    w.extent = extent + 1, w.apart = ct_direct_volume(extent), w.step = v->panel;
     for (int64_t i = 0; i < v->panel; i += v->lanes) {
         ct_window part = w;
         int64_t channel = panel * v->panel + i;
         part.valid = least(v->lanes, all - channel);
-        part.first = (first + channel) * volume(extent) + depth * extent[1] * extent[2];
+        part.first = (first + channel) * ct_direct_volume(extent) + depth * extent[1] * extent[2];
         part.stage += i;
         if (part.valid > 0)
             ct_window_store(v, &part, job->out);
@@ -272,18 +223,18 @@ static void store_panel(const struct job *job, int64_t panel, int64_t all, int64
 
 static void run_y(void *context, int lane, int64_t piece)
 {
-    const struct job *job = context;
+    const ct_direct *job = context;
     const ct_conv_form *f = job->f;
     int64_t block = piece % job->blocks, group = piece / job->blocks % f->groups;
     ct_strip s = ct_strip_at(&job->cut, piece / job->blocks / f->groups);
-    int64_t *runs = (int64_t *)lane_scratch(job, lane), place[3][CT_MOST_TAPS];
+    int64_t *runs = (int64_t *)ct_direct_scratch(job, lane), place[3][CT_MOST_TAPS];
     float *stage = (float *)(runs + (job->runs + 7) / 8 * 8), *c = stage + (job->cut.floats + 31) / 16 * 16;
-    struct range planes = planes_of_x(f, s.depth);
+    ct_range planes = ct_direct_planes(f, s.depth);
 
     for (int a = 0; a < 3; a++)
         for (int64_t k = 0; k < f->k[a]; k++)
             place[a][k] = a ? k * f->dilation[a] : k;
-    stage_x(job, job->a, group, &s, planes, stage);
+    ct_direct_stage(job, job->a, group, &s, planes, stage);
     for (int64_t p = block * job->block; p < least((block + 1) * job->block, job->panels); p++) {
         multiply(job, &(struct products){
             .strip = &s,
@@ -307,12 +258,12 @@ static void run_y(void *context, int lane, int64_t piece)
 /* Positions of x count from before the padding, in whole strides; within a stride lie its phases. */
 static void run_x(void *context, int lane, int64_t piece)
 {
-    const struct job *job = context;
+    const ct_direct *job = context;
     const ct_conv_form *f = job->f;
     const int64_t panel = job->v->panel, *stride = f->stride;
     int64_t block = piece % job->blocks, group = piece / job->blocks % f->groups;
     ct_strip s = ct_strip_at(&job->cut, piece / job->blocks / f->groups);
-    int64_t *runs = (int64_t *)lane_scratch(job, lane), taps[CT_MOST_TAPS], back[3][CT_MOST_TAPS], place[3][CT_MOST_TAPS], n[3];
+    int64_t *runs = (int64_t *)ct_direct_scratch(job, lane), taps[CT_MOST_TAPS], back[3][CT_MOST_TAPS], place[3][CT_MOST_TAPS], n[3];
     float *stage = (float *)(runs + (job->runs + 7) / 8 * 8), *c = stage + (job->cut.floats + 31) / 16 * 16;
     int64_t depth = s.depth + f->padding[0], phase[3] = { depth % stride[0] };
     int64_t row = s.row + f->padding[1] / stride[1], column = s.column + f->padding[2] / stride[2];
@@ -320,7 +271,7 @@ static void run_x(void *context, int lane, int64_t piece)
     n[0] = ct_taps_of(f, 0, phase[0], taps, back[0]);
     for (int64_t d = 0; d < n[0]; d++)
         place[0][d] = -back[0][d];
-    struct range planes = inside(place[0], n[0], depth / stride[0], f->y[0]);
+    ct_range planes = inside(place[0], n[0], depth / stride[0], f->y[0]);
     for (int64_t d = planes.begin; d < planes.end; d++) {
         place[0][d] = d;
         stage_plane(job, job->a, f->y_channels, s.image * f->y_channels + group * job->outs, f->y, depth / stride[0] - back[0][d],
@@ -358,71 +309,6 @@ static void run_x(void *context, int lane, int64_t piece)
     }
 }
 
-/* A strip's rows of y whose tap h lies in x. */
-static struct range rows_of_tap(const ct_conv_form *f, const ct_strip *s, int64_t h)
-{
-    int64_t stride = f->stride[1], first = s->row * stride - f->padding[1] + h * f->dilation[1];
-    int64_t begin = first < 0 ? ceil_divide(-first, stride) : 0, end = f->x[1] > first ? ceil_divide(f->x[1] - first, stride) : 0;
-    return (struct range){ least(begin, least(end, s->high)), least(end, s->high) };
-}
-
-static void run_w(void *context, int lane, int64_t piece)
-{
-    const struct job *job = context;
-    const ct_conv_form *f = job->f;
-    const ct_vectors *v = job->v;
-    int64_t block = piece % job->blocks, group = piece / job->blocks % f->groups, part = piece / job->blocks / f->groups;
-    int64_t first = block * job->block, last = least(first + job->block, job->panels);
-    int64_t all = f->batch * f->y[0] * job->cut.strips, begin = part * all / job->parts, end = (part + 1) * all / job->parts;
-    float *stage = lane_scratch(job, lane), *y = stage + (job->cut.floats + 31) / 16 * 16;
-    float *sums = job->packed + part * job->sum_floats + group * job->group_floats + first * job->in * job->taps * v->panel;
-    int64_t size = volume(f->y), row = (f->dilation[2] == 1 ? f->k[2] : 1) * job->in, rows = f->k[2] * job->in / row;
-    const float *y_end = job->b + f->batch * f->y_channels * size;
-
-    for (int64_t i = begin; i < end; i++) {
-        ct_strip s = ct_strip_at(&job->cut, i);
-        int64_t plane = s.high * s.wide * v->panel;
-
-        struct range planes = planes_of_x(f, s.depth);
-        stage_x(job, job->a, group, &s, planes, stage);
-        for (int64_t channel = first * v->panel; channel < least(last * v->panel, job->outs); channel += v->lanes)
-            ct_window_load(v, &(ct_window){
-                .extent = f->y + 1,
-                .first = (s.image * f->y_channels + group * job->outs + channel) * size + s.depth * f->y[1] * f->y[2],
-                .apart = size,
-                .valid = least(v->lanes, job->outs - channel),
-                .row = s.row, .column = s.column, .rows = s.high, .columns = s.wide,
-                .stage = y + (channel / v->panel - first) * plane + channel % v->panel,
-                .pitch = s.wide * v->panel,
-                .step = v->panel,
-            }, job->b, y_end);
-        for (int64_t tap = 0; tap < f->k[0] * f->k[1] * rows; tap++) {
-            int64_t w = tap % rows, h = tap / rows % f->k[1], d = tap / rows / f->k[1];
-            struct range in = d < planes.begin || d >= planes.end ? (struct range){ 0, 0 } : rows_of_tap(f, &s, h);
-            for (int64_t panel = 0; in.begin == in.end && i == begin && panel < last - first; panel++)
-                memset(sums + (panel * job->in * job->taps + tap * row) * v->panel, 0, (size_t)(row * v->panel) * sizeof *sums);
-            v->multiply_outer(&(ct_outer_product){
-                .rows = row,
-                .panels = last - first,
-                .runs = in.end - in.begin,
-                .steps = s.wide,
-                .a = stage + d * job->cut.plane + (h * f->dilation[1] + in.begin * f->stride[1]) * job->cut.pitch +
-                     w * f->dilation[2] * job->in,
-                .a_run = f->stride[1] * job->cut.pitch,
-                .a_step = f->stride[2] * job->in,
-                .b = y + in.begin * s.wide * v->panel,
-                .b_run = s.wide * v->panel,
-                .b_step = v->panel,
-                .b_panel = plane,
-                .c = sums + tap * row * v->panel,
-                .c_panel = job->in * job->taps * v->panel,
-                .c_row = v->panel,
-                .add = i > begin,
-            });
-        }
-    }
-}
-
 /* ---- */
 
 /* Phases are walked one by one, and a strip's stage holds all that its kernels reach, padding too. */
@@ -437,17 +323,17 @@ bool ct_conv_direct_fits(const ct_conv_form *f, ct_dtype dtype)
                  : a == 1 ? (double)f->dilation[a] * (double)f->k[a]
                           : (double)f->dilation[a] * (double)f->k[a] + 128.0 * (double)f->stride[a];
     }
-    return dtype == CT_F32 && volume(f->k) <= MOST_KERNEL && stage <= MOST_STAGE;
+    return dtype == CT_F32 && ct_direct_volume(f->k) <= MOST_KERNEL && stage <= MOST_STAGE;
 }
 
-static void plan(struct job *job)
+static void plan(ct_direct *job)
 {
     const ct_conv_form *f = job->f;
     const ct_vectors *v = job->v;
     ct_cut *c = &job->cut;
     bool to_x = job->map == CT_MAP_TRANSPOSE;
 
-    job->in = f->x_channels / f->groups, job->outs = f->y_channels / f->groups, job->taps = volume(f->k);
+    job->in = f->x_channels / f->groups, job->outs = f->y_channels / f->groups, job->taps = ct_direct_volume(f->k);
     job->lanes_of = to_x ? job->in : job->outs;
     job->panels = ceil_divide(job->lanes_of, v->panel);
     job->group_floats = job->panels * v->panel * job->taps * (to_x ? job->outs : job->in);
@@ -457,7 +343,7 @@ static void plan(struct job *job)
 
 bool ct_conv_run_direct(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, ct_dtype dtype, const void *a, const void *b, void *out)
 {
-    struct job job = { .f = f, .map = map, .a = a, .b = b, .out = out };
+    ct_direct job = { .f = f, .map = map, .a = a, .b = b, .out = out };
 
     if (!ct_conv_direct_fits(f, dtype))
         return ct_conv_run_columns(tape, f, map, dtype, a, b, out);
@@ -493,9 +379,9 @@ bool ct_conv_run_direct(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, c
         if (!weight)
             ct_parallel_pieces(vectors, (int)least(lanes, ct_parallel_lanes(vectors)), pack, &job);
         ct_parallel_pieces(units * job.blocks, (int)least(lanes, ct_parallel_lanes(units * job.blocks)),
-                           weight ? run_w : map == CT_MAP_CONV ? run_y : run_x, &job);
+                           weight ? ct_direct_sum : map == CT_MAP_CONV ? run_y : run_x, &job);
         if (weight)
-            ct_parallel_pieces(vectors, (int)least(lanes, ct_parallel_lanes(vectors)), unpack, &job);
+            ct_parallel_pieces(vectors, (int)least(lanes, ct_parallel_lanes(vectors)), ct_direct_unpack, &job);
     }
     ct_tape_drop(tape, own);
     ct_tape_drop(tape, packed);
