@@ -568,6 +568,33 @@ Test(data, threads_change_nothing_and_any_position_resumes)
     ct_source_free(source);
 }
 
+/* What the loader gives, into one batch that is used again and again. */
+Test(data, a_batch_can_be_filled)
+{
+    ct_error error = { CT_OK, "" };
+    ct_source *source = numbered(13);
+    const ct_loader_options options = { .batch = 3, .seed = 5, .flip = true, .drop_last = true };
+    ct_loader *loader = loader_new(source, options), *other = loader_new(source, options);
+    ct_tensor *batch = ct_tensor_zeros(CT_F32, CT_SHAPE(3, 1, 2, 2)), *four = ct_tensor_zeros(CT_F32, CT_SHAPE(4, 1, 2, 2));
+    for (int b = 0; b < 20; b++) {
+        ct_tensor *expected = next(other);
+        cr_assert(ct_shape_equal(ct_tensor_shape(batch), ct_tensor_shape(expected)));
+        cr_assert_eq(ct_loader_fill(loader, batch, &error), CT_OK, "%s", error.message);
+        cr_expect(memcmp(ct_tensor_data(batch), ct_tensor_data(expected), 48) == 0, "batch %d", b);
+        cr_expect(ct_loader_tell(loader).epoch == ct_loader_tell(other).epoch && ct_loader_tell(loader).index == ct_loader_tell(other).index);
+        ct_tensor_release(expected);
+    }
+    cr_expect_eq(ct_loader_fill(loader, four, &error), CT_BAD_SHAPE);
+    cr_expect_str_eq(error.message, "loader: the batch to fill is float32 (4, 1, 2, 2); it needs 3 float32 images of (1, 2, 2)");
+    cr_expect_eq(ct_loader_fill(loader, NULL, NULL), CT_BAD_ARGUMENT);
+    cr_expect_eq(ct_loader_fill(NULL, batch, NULL), CT_BAD_ARGUMENT);
+    ct_loader_free(loader), ct_loader_free(other);
+    loader = loader_new(source, (ct_loader_options){ .batch = 3 });
+    cr_expect_eq(ct_loader_fill(loader, batch, &error), CT_BAD_ARGUMENT, "its last batch is smaller");
+    ct_loader_free(loader), ct_source_free(source);
+    ct_tensor_release(batch), ct_tensor_release(four);
+}
+
 Test(data, flips_follow_philox)
 {
     ct_source *source = numbered(50);
@@ -634,7 +661,11 @@ Test(data, what_cannot_be_read_is_left_out_and_named)
     loader = loader_new(source, (ct_loader_options){ .batch = 7, .drop_last = true });
     cr_expect_null(ct_loader_next(loader, &error));
     cr_expect(error.status == CT_BAD_FORMAT && strstr(error.message, "no batch of 7 among 9 images") != NULL, "%s", error.message);
-    ct_loader_free(loader);
+    ct_tensor *seven = ct_tensor_zeros(CT_F32, CT_SHAPE(7, 1, 4, 4));
+    for (int i = 0; i < 2; i++)
+        cr_expect_eq(ct_loader_fill(loader, seven, NULL), CT_BAD_FORMAT);
+    cr_expect(ct_loader_tell(loader).epoch == 0 && ct_loader_tell(loader).index == 0);
+    ct_tensor_release(seven), ct_loader_free(loader);
     cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 10, .drop_last = true }, NULL));
     cr_expect_null(ct_loader_new(source, &(ct_loader_options){ .batch = 0 }, NULL));
     cr_expect_null(ct_loader_new(NULL, &(ct_loader_options){ .batch = 1 }, NULL));

@@ -91,6 +91,12 @@ Test(grad, changed_in_place)
     cr_expect(eq(int, ct_backward(tape, y), CT_BAD_STATE));
     cr_expect(strstr(ct_tape_message(tape), "changed in place") != NULL, "%s", ct_tape_message(tape));
     ct_tape_reset(tape);
+    ct_tensor *other = ct_tensor_scalar(CT_F64, 5);
+    y = ct_square(tape, x);
+    cr_assert(eq(int, ct_tensor_swap(x, other), CT_OK));
+    cr_expect(eq(int, ct_backward(tape, y), CT_BAD_STATE));
+    ct_tensor_release(other);
+    ct_tape_reset(tape);
     y = ct_scale(tape, x, 7);
     ct_tensor_fill(x, 4);
     cr_expect(eq(int, ct_backward(tape, y), CT_OK));

@@ -141,6 +141,27 @@ Test(tensor, changes_in_place_are_counted)
     ct_tensor_release(x), ct_tensor_release(view);
 }
 
+Test(tensor, swapped_storage)
+{
+    ct_tensor *a = ct_tensor_from(CT_F32, CT_SHAPE(2), (float[]){ 1, 2 }), *b = ct_tensor_from(CT_F32, CT_SHAPE(2), (float[]){ 3, 4 });
+    ct_tensor *view = ct_tensor_view(a, CT_SHAPE(1, 2)), *wide = ct_tensor_zeros(CT_F64, CT_SHAPE(2));
+    const void *of_a = ct_tensor_data(a), *of_b = ct_tensor_data(b);
+    for (int i = 0; i < 5; i++)
+        ct_tensor_data_mutable(b);
+    uint64_t before = b->storage->version;
+    cr_assert_eq(ct_tensor_swap(a, b), CT_OK);
+    cr_assert(ct_tensor_data(a) == of_b && ct_tensor_data(b) == of_a, "nothing was copied");
+    cr_assert(ct_tensor_at(a, 0) == 3 && ct_tensor_at(b, 1) == 2 && ct_tensor_at(view, 1) == 2);
+    cr_assert(a->storage->version > before && b->storage->version > before, "of both, later than either's");
+    cr_assert_eq(ct_tensor_swap(a, a), CT_OK);
+    cr_assert_eq(ct_tensor_at(a, 0), 3);
+    cr_assert_eq(ct_tensor_swap(a, view), CT_BAD_SHAPE);
+    cr_assert_eq(ct_tensor_swap(a, wide), CT_BAD_DTYPE);
+    cr_assert_eq(ct_tensor_swap(a, NULL), CT_BAD_ARGUMENT);
+    cr_assert_eq(ct_tensor_at(a, 1), 4);
+    ct_tensor_release(a), ct_tensor_release(b), ct_tensor_release(view), ct_tensor_release(wide);
+}
+
 Test(tensor, gradients_fit_their_leaf)
 {
     ct_tensor *x = ct_tensor_ones(CT_F32, CT_SHAPE(2)), *g = ct_tensor_full(CT_F32, CT_SHAPE(2), 3);

@@ -119,17 +119,10 @@ const char *data_description(const struct data *data)
 
 ct_status data_next(struct data *data, ct_tensor *batch, ct_error *error)
 {
-    if (data->glyphs != NULL) {
-        glyphs_draw(data->glyphs, batch, (uint64_t)data->options.seed, (uint32_t)data->drawn++);
-        return CT_OK;
-    }
-    ct_tensor *next = ct_loader_next(data->loader, error);
-    if (next == NULL)
-        return error->status;
-    ct_status status = ct_tensor_assign(batch, next);
-    ct_tensor_release(next);
-    return status == CT_OK ? CT_OK
-                           : ct_error_set(error, status, "a batch of %s has not the size asked for", data->options.source);
+    if (data->glyphs == NULL)
+        return ct_loader_fill(data->loader, batch, error);
+    glyphs_draw(data->glyphs, batch, (uint64_t)data->options.seed, (uint32_t)data->drawn++);
+    return CT_OK;
 }
 
 ct_loader_position data_tell(const struct data *data)

@@ -142,13 +142,26 @@ ct_status data_next(struct data *data, ct_tensor *batch, ct_error *error);
 ct_loader_position data_tell(const struct data *data);
 ct_status data_seek(struct data *data, ct_loader_position position, ct_error *error);
 
+/* ---- ahead.c: the next batch, made by a thread of its own while a step works on this one ---- */
+
+struct ahead;
+
+/* From where the data are. They are its own until ahead_close, after which they stand behind a batch that nobody got. Batches are like
+ * `like`. NULL on failure. */
+struct ahead *ahead_open(struct data *data, const ct_tensor *like, ct_error *error);
+void ahead_close(struct ahead *ahead);
+
+/* What data_next would have given, by exchanging storages: nothing is copied or allocated. *position: where the data were after it. After a
+ * failure every call fails the same. */
+ct_status ahead_next(struct ahead *ahead, ct_tensor *batch, ct_loader_position *position, ct_error *error);
+
 struct glyphs;
 struct glyphs *glyphs_open(const char *folder, const char *characters, ct_error *error);
 void glyphs_close(struct glyphs *glyphs);
 int glyphs_fonts(const struct glyphs *glyphs);
 
-/* batch (n, 1, size, size) ← letters; sample i of step t is a function of (seed, t, i) alone. */
-void glyphs_draw(const struct glyphs *glyphs, ct_tensor *batch, uint64_t seed, uint32_t step);
+/* batch (n, 1, size, size) ← letters; sample i of step t is a function of (seed, t, i) alone. By one thread at a time. */
+void glyphs_draw(struct glyphs *glyphs, ct_tensor *batch, uint64_t seed, uint32_t step);
 
 /* ---- picture.c ---- */
 

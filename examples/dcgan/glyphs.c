@@ -7,6 +7,29 @@
 
 #include "dcgan.h"
 
+/* What stb_truetype asks for while it draws one letter comes out of one piece, all of which is free again for the next letter. */
+struct scratch {
+    size_t used;
+    _Alignas(16) unsigned char memory[256 << 10];
+};
+
+static void *scratch_take(struct scratch *scratch, size_t size)
+{
+    const size_t rounded = (size + 15) / 16 * 16;
+    if (scratch == NULL || rounded < size || rounded > sizeof scratch->memory - scratch->used)
+        return malloc(size);
+    scratch->used += rounded;
+    return scratch->memory + scratch->used - rounded;
+}
+
+static void scratch_give(const struct scratch *scratch, void *memory)
+{
+    if (scratch == NULL || (uintptr_t)memory - (uintptr_t)scratch->memory >= sizeof scratch->memory)
+        free(memory);
+}
+
+#define STBTT_malloc(size, scratch) scratch_take(scratch, size)
+#define STBTT_free(memory, scratch) scratch_give(scratch, memory)
 #define STBTT_STATIC
 #define STB_TRUETYPE_IMPLEMENTATION
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -23,6 +46,7 @@ struct font {
 
 struct glyphs {
     const char *characters;
+    struct scratch scratch;
     int count;
     struct font font[MOST_FONTS];
 };
@@ -100,7 +124,9 @@ struct glyphs *glyphs_open(const char *folder, const char *characters, ct_error 
     nftw(folder, visit, 16, FTW_PHYS);
     qsort(found.path, (size_t)found.count, sizeof *found.path, by_text);
     for (int i = 0; i < found.count; i++) {
-        glyphs->count += font_open(&glyphs->font[glyphs->count], found.path[i], characters);
+        struct font *font = &glyphs->font[glyphs->count];
+        glyphs->count += font_open(font, found.path[i], characters);
+        font->info.userdata = &glyphs->scratch;
         free(found.path[i]);
     }
     if (glyphs->count > 0 && characters[0] != '\0')
@@ -154,7 +180,7 @@ static void turn_outline(stbtt_vertex *vertex, int count, double centre_x, doubl
     }
 }
 
-static void draw(const struct glyphs *glyphs, int size, unsigned char *pixels, uint64_t seed, uint32_t step, uint32_t sample)
+static void draw(struct glyphs *glyphs, int size, unsigned char *pixels, uint64_t seed, uint32_t step, uint32_t sample)
 {
     uint32_t a[4], b[4], key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
     ct_philox((uint32_t[]){ sample, step, 0, 0x676c7970 }, key, a);
@@ -164,6 +190,7 @@ static void draw(const struct glyphs *glyphs, int size, unsigned char *pixels, u
     int character = (unsigned char)glyphs->characters[choose(a[1], (int)strlen(glyphs->characters))];
     int x0 = 0, y0 = 0, x1 = 0, y1 = 0;
     stbtt_vertex *vertex = NULL;
+    glyphs->scratch.used = 0;
     int count = stbtt_GetCodepointShape(&font->info, character, &vertex);
     memset(pixels, 0, (size_t)size * (size_t)size);
     if (count < 1 || !stbtt_GetCodepointBox(&font->info, character, &x0, &y0, &x1, &y1))
@@ -176,16 +203,15 @@ static void draw(const struct glyphs *glyphs, int size, unsigned char *pixels, u
     double middle = size / 2.0, shift = size / 32.0;
     stbtt__bitmap bitmap = { size, size, size, pixels };
     stbtt_Rasterize(&bitmap, 0.2f, vertex, count, (float)scale, (float)scale, (float)(middle + between(b[0], -shift, shift)),
-                    (float)(middle + between(b[1], -shift, shift)), 0, 0, 1, NULL);
+                    (float)(middle + between(b[1], -shift, shift)), 0, 0, 1, &glyphs->scratch);
     stbtt_FreeShape(&font->info, vertex);
 }
 
-void glyphs_draw(const struct glyphs *glyphs, ct_tensor *batch, uint64_t seed, uint32_t step)
+void glyphs_draw(struct glyphs *glyphs, ct_tensor *batch, uint64_t seed, uint32_t step)
 {
     int size = (int)ct_tensor_size(batch, -1);
     int64_t count = ct_tensor_size(batch, 0), plane = (int64_t)size * size;
     float *value = ct_tensor_data_mutable(batch);
-#pragma omp parallel for schedule(static) num_threads(ct_get_num_threads())
     for (int64_t i = 0; i < count; i++) {
         unsigned char pixels[128 * 128];
         draw(glyphs, size, pixels, seed, step, (uint32_t)i);

@@ -22,6 +22,7 @@ struct run {
     const struct dcgan_loss *loss;
     struct dcgan gan;
     struct data *data;
+    struct ahead *ahead; /* of the data, while steps are taken */
     struct dcgan_state state;
     ct_tensor *fixed; /* the noise of the sample grids */
     struct log *log;
@@ -191,8 +192,13 @@ static ct_status run_close(struct run *run, ct_status status, ct_error *error)
 static ct_status draw(void *context, ct_tensor *real, ct_tensor *noise, ct_tensor *mix, ct_error *error)
 {
     struct run *run = context;
-    ct_status status = real != NULL ? data_next(run->data, real, error) : CT_OK;
-    run->state.data = data_tell(run->data);
+    ct_status status = CT_OK;
+    if (real != NULL && run->ahead != NULL) {
+        status = ahead_next(run->ahead, real, &run->state.data, error);
+    } else if (real != NULL) {
+        status = data_next(run->data, real, error);
+        run->state.data = data_tell(run->data);
+    }
     if (noise != NULL)
         ct_normal(noise, 0, 1, &run->state.noise);
     if (mix != NULL)
@@ -260,11 +266,14 @@ static ct_status run_steps(struct run *run, ct_error *error)
     const struct train_options *options = run->options;
     const int64_t begun = run->state.step;
     struct progress progress;
-    ct_status status = CT_OK;
+    run->ahead = ahead_open(run->data, run->gan.real, error);
+    ct_status status = run->ahead != NULL ? CT_OK : CT_NO_MEMORY;
     progress_start(&progress, begun, options->steps);
     while (run->state.step < options->steps && !interrupted && status == CT_OK)
         status = one_step(run, &progress, error);
     progress_end(&progress);
+    ahead_close(run->ahead);
+    run->ahead = NULL;
     if (status == CT_NOT_FINITE)
         status = explain(run, error);
 

@@ -77,6 +77,10 @@ CT_API void ct_loader_free(ct_loader *loader);
  * tries the same batch again. CT_BAD_FORMAT when a whole epoch holds no batch of images that can be read. */
 CT_API ct_tensor *ct_loader_next(ct_loader *loader, ct_error *error);
 
+/* The same into a batch that is there, float32 (batch, channels, size, size): nothing is allocated. Only with drop_last, which makes all
+ * batches as large. */
+CT_API ct_status ct_loader_fill(ct_loader *loader, ct_tensor *batch, ct_error *error);
+
 CT_API ct_loader_position ct_loader_tell(const ct_loader *loader);
 CT_API ct_status ct_loader_seek(ct_loader *loader, ct_loader_position position, ct_error *error); /* index 0 … the source's count */
 CT_API int64_t ct_loader_skipped(const ct_loader *loader); /* images left out so far */

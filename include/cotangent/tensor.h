@@ -132,6 +132,10 @@ CT_API ct_status ct_tensor_copy_in(ct_tensor *tensor, ct_dtype dtype, const void
 /* to ← from, elementwise, converting; the shapes are equal. */
 CT_API ct_status ct_tensor_assign(ct_tensor *to, const ct_tensor *from);
 
+/* Exchanges the elements of two tensors of one dtype and shape by exchanging their storage: nothing is copied, and both count as changed
+ * in place. Views keep the storage they had. CT_BAD_ARGUMENT, CT_BAD_DTYPE, CT_BAD_SHAPE: nothing has changed. */
+CT_API ct_status ct_tensor_swap(ct_tensor *a, ct_tensor *b);
+
 /* Every element ← value. */
 CT_API ct_status ct_tensor_fill(ct_tensor *tensor, double value);
 

@@ -248,16 +248,14 @@ static void skip(ct_loader *loader, const struct slot *slot)
         loader->options.skipped(loader->options.context, ct_source_name(loader->source, slot->index, name, sizeof name), &slot->why);
 }
 
-/* Fills `to` and gives how many images it got; 0 after a message. */
-static int64_t gather(ct_loader *loader, float *to, ct_error *error)
+/* Fills `to`, with *got images. */
+static ct_status gather(ct_loader *loader, float *to, int64_t *got, ct_error *error)
 {
     int64_t filled = 0, batch = loader->options.batch, epochs = 0;
     while (filled < batch) {
         struct slot *slot = take(loader);
-        if (slot->status != CT_OK && slot->status != CT_BAD_FORMAT && slot->status != CT_IO_ERROR) {
-            ct_error_set(error, slot->status, "%s", slot->why.message);
-            return 0;
-        }
+        if (slot->status != CT_OK && slot->status != CT_BAD_FORMAT && slot->status != CT_IO_ERROR)
+            return ct_error_set(error, slot->status, "%s", slot->why.message);
         if (slot->status == CT_OK)
             memcpy(to + filled++ * loader->image, slot->values, (size_t)loader->image * sizeof *to);
         else
@@ -269,13 +267,30 @@ static int64_t gather(ct_loader *loader, float *to, ct_error *error)
         if (filled > 0 && !loader->options.drop_last)
             break;
         filled = 0; /* of a batch that the epoch's end cut short */
-        if (++epochs == 2) {
-            ct_error_set(error, CT_BAD_FORMAT, "loader: no batch of %lld among %lld images; %lld were skipped so far", (long long)batch,
-                         (long long)loader->count, (long long)loader->skipped);
-            return 0;
-        }
+        if (++epochs == 2)
+            return ct_error_set(error, CT_BAD_FORMAT, "loader: no batch of %lld among %lld images; %lld were skipped so far",
+                                (long long)batch, (long long)loader->count, (long long)loader->skipped);
     }
-    return filled;
+    *got = filled;
+    return CT_OK;
+}
+
+/* As if the last batch had not been asked for. */
+static void step_back(ct_loader *loader, ct_loader_position before)
+{
+    loader->position = before;
+    loader->lost = true;
+}
+
+static ct_status advance(ct_loader *loader, float *to, int64_t *got, ct_error *error)
+{
+    if (loader->lost)
+        ct_loader_seek(loader, loader->position, NULL);
+    ct_loader_position before = loader->position;
+    ct_status status = gather(loader, to, got, error);
+    if (status != CT_OK)
+        step_back(loader, before);
+    return status;
 }
 
 ct_tensor *ct_loader_next(ct_loader *loader, ct_error *error)
@@ -284,8 +299,6 @@ ct_tensor *ct_loader_next(ct_loader *loader, ct_error *error)
         ct_error_set(error, CT_BAD_ARGUMENT, "loader: NULL");
         return NULL;
     }
-    if (loader->lost)
-        ct_loader_seek(loader, loader->position, NULL);
     ct_shape shape = ct_source_shape(loader->source);
     ct_shape whole = CT_SHAPE(loader->options.batch, shape.extent[0], shape.extent[1], shape.extent[2]);
     if (loader->options.batch > loader->count)
@@ -296,15 +309,31 @@ ct_tensor *ct_loader_next(ct_loader *loader, ct_error *error)
         return NULL;
     }
     ct_loader_position before = loader->position;
-    int64_t filled = gather(loader, ct_tensor_data_mutable(batch), error);
-    if (filled == whole.extent[0])
+    int64_t filled = 0;
+    if (advance(loader, ct_tensor_data_mutable(batch), &filled, error) == CT_OK && filled == whole.extent[0])
         return batch;
     whole.extent[0] = filled;
     part = filled > 0 ? ct_tensor_from(CT_F32, whole, ct_tensor_data(batch)) : NULL;
-    if (filled > 0 && part == NULL)
+    if (filled > 0 && part == NULL) {
         ct_error_set(error, CT_NO_MEMORY, "loader: out of memory for a batch of %lld", (long long)filled);
-    if (part == NULL)
-        loader->position = before, loader->lost = true;
+        step_back(loader, before);
+    }
     ct_tensor_release(batch);
     return part;
+}
+
+ct_status ct_loader_fill(ct_loader *loader, ct_tensor *batch, ct_error *error)
+{
+    if (loader == NULL || batch == NULL || !loader->options.drop_last)
+        return ct_error_set(error, CT_BAD_ARGUMENT, "loader: filling needs a batch and a loader with drop_last");
+    ct_shape image = ct_source_shape(loader->source), shape = ct_tensor_shape(batch);
+    int64_t got;
+    if (ct_tensor_dtype(batch) != CT_F32 ||
+        !ct_shape_equal(shape, CT_SHAPE(loader->options.batch, image.extent[0], image.extent[1], image.extent[2]))) {
+        char text[128];
+        return ct_error_set(error, CT_BAD_SHAPE, "loader: the batch to fill is %s %s; it needs %lld float32 images of (%lld, %lld, %lld)",
+                            ct_dtype_name(ct_tensor_dtype(batch)), ct_shape_text(shape, text, sizeof text), (long long)loader->options.batch,
+                            (long long)image.extent[0], (long long)image.extent[1], (long long)image.extent[2]);
+    }
+    return advance(loader, ct_tensor_data_mutable(batch), &got, error);
 }

@@ -243,6 +243,23 @@ ct_status ct_tensor_assign(ct_tensor *to, const ct_tensor *from)
     return ct_tensor_copy_in(to, from->dtype, ct_data(from), from->count);
 }
 
+ct_status ct_tensor_swap(ct_tensor *a, ct_tensor *b)
+{
+    if (!a || !b || !a->storage || !b->storage)
+        return CT_BAD_ARGUMENT;
+    if (a->dtype != b->dtype)
+        return CT_BAD_DTYPE;
+    if (!ct_shape_equal(a->shape, b->shape))
+        return CT_BAD_SHAPE;
+    struct ct_storage *storage = a->storage;
+    a->storage = b->storage;
+    b->storage = storage;
+    /* Later than anything a record has seen of either. */
+    uint64_t version = 1 + (a->storage->version > b->storage->version ? a->storage->version : b->storage->version);
+    a->storage->version = b->storage->version = version;
+    return CT_OK;
+}
+
 struct fill {
     const ct_tensor *tensor;
     double value;
