@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "../examples/dcgan/command.h"
 
 struct options {
@@ -126,7 +128,36 @@ Test(command, wrong_configurations_are_named)
     expect_config_refusal("{\"whole\": 3, \"whole\": 4}", "duplicate");
     expect_config_refusal("[]", "needs an object");
     expect_config_refusal("{", "line 1");
-    cr_expect_eq(PARSE("--config", "/nonexistent/file"), CT_BAD_FORMAT);
+    expect_refusal(PARSE("--config", "/nonexistent/file"), "no settings: unable to open /nonexistent/file: No such file or directory");
+}
+
+/* Settings that memory left incomplete would be another run's. */
+static long allocations, failing;
+
+static void *allocate_or_fail(size_t size)
+{
+    return ++allocations == failing ? NULL : malloc(size);
+}
+
+Test(command, settings_are_written_whole_or_not_at_all)
+{
+    cr_assert_eq(PARSE("--text", "word", "--whole=10", "--real", "1e-3", "--flag"), CT_OK);
+    json_set_alloc_funcs(allocate_or_fail, free);
+    char *whole = command_json(&verb, &options);
+    cr_assert_not_null(whole);
+    const long count = allocations;
+    int told = 0;
+    for (failing = 1; failing <= count; failing++) {
+        allocations = 0;
+        char *text = command_json(&verb, &options);
+        cr_expect(text == NULL || strcmp(text, whole) == 0, "allocation %ld: %s", failing, text);
+        told += text == NULL;
+        free(text);
+    }
+    cr_expect(count > 10 && told > 10, "%d of %ld", told, count);
+    json_set_alloc_funcs(malloc, free);
+    free(whole);
+    command_close(&options);
 }
 
 Test(command, the_nearest_name_is_meant)

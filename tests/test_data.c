@@ -586,6 +586,9 @@ Test(data, a_batch_can_be_filled)
     }
     cr_expect_eq(ct_loader_fill(loader, four, &error), CT_BAD_SHAPE);
     cr_expect_str_eq(error.message, "loader: the batch to fill is float32 (4, 1, 2, 2); it needs 3 float32 images of (1, 2, 2)");
+    ct_tensor *wide = ct_tensor_zeros(CT_F64, CT_SHAPE(3, 1, 2, 2));
+    cr_expect_eq(ct_loader_fill(loader, wide, &error), CT_BAD_SHAPE);
+    ct_tensor_release(wide);
     cr_expect_eq(ct_loader_fill(loader, NULL, NULL), CT_BAD_ARGUMENT);
     cr_expect_eq(ct_loader_fill(NULL, batch, NULL), CT_BAD_ARGUMENT);
     ct_loader_free(loader), ct_loader_free(other);

@@ -35,12 +35,15 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* From the smallest to the largest value but for the outermost hundredth at each end, which would flatten the rest. */
-static bool frame_of(struct frame *frame, int64_t count, const double *steps, int series, const struct chart_series list[])
+/* From the smallest to the largest value but for the outermost hundredth at each end, which would flatten the rest. *empty: no value is
+ * finite. False when memory is out. */
+static bool frame_of(struct frame *frame, bool *empty, int64_t count, const double *steps, int series, const struct chart_series list[])
 {
     double *sorted = malloc((size_t)count * (size_t)series * sizeof *sorted);
     size_t finite = 0;
-    for (int s = 0; s < series && sorted != NULL; s++)
+    if (sorted == NULL)
+        return false;
+    for (int s = 0; s < series; s++)
         for (int64_t i = 0; i < count; i++)
             if (isfinite(list[s].values[i]))
                 sorted[finite++] = list[s].values[i];
@@ -52,7 +55,8 @@ static bool frame_of(struct frame *frame, int64_t count, const double *steps, in
         frame->y1 = step * ceil(frame->y1 / step + 1e-9);
     }
     free(sorted);
-    return finite > 0;
+    *empty = finite == 0;
+    return true;
 }
 
 static void draw_axes(FILE *out, const struct frame *frame)
@@ -122,22 +126,29 @@ static void draw(FILE *out, const struct frame *frame, int64_t count, const doub
     fputs("</svg></svg>", out);
 }
 
-void chart_figure(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[])
+bool chart_figure(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[])
 {
     struct frame frame;
-    if (count < 2 || !frame_of(&frame, count, steps, series, list))
-        return;
+    bool empty = true;
+    if (count > 1 && !frame_of(&frame, &empty, count, steps, series, list))
+        return false;
+    if (empty)
+        return true;
     fprintf(out, "<figure><figcaption>%s", title);
     for (int s = 0; s < series; s++)
         fprintf(out, " <span class=\"key\" style=\"color:%s\">%s</span>", colours[s], list[s].name);
     fprintf(out, "</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT, title);
     draw(out, &frame, count, steps, series, list);
     fputs("</figure>\n", out);
+    return true;
 }
 
-void chart_svg(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[])
+bool chart_svg(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[])
 {
     struct frame frame;
+    bool empty = true;
+    if (count > 0 && !frame_of(&frame, &empty, count, steps, series, list))
+        return false;
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 %d %d %d\">\n"
             "<style>text { font: 12px sans-serif; fill: #1c1c1c; } .grid { stroke: #ddd; } .axis, .tick { stroke: #888; }</style>\n"
@@ -146,9 +157,10 @@ void chart_svg(FILE *out, const char *title, int64_t count, const double *steps,
     for (int s = 0; s < series; s++)
         fprintf(out, "<tspan dx=\"14\" style=\"fill:%s\">● %s</tspan>", colours[s], list[s].name);
     fputs("</text>\n", out);
-    if (count > 0 && frame_of(&frame, count, steps, series, list))
+    if (!empty)
         draw(out, &frame, count, steps, series, list);
     else
         fputs("</svg>", out);
     fputs("\n", out);
+    return true;
 }

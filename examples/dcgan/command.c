@@ -139,6 +139,8 @@ static ct_status read_config(const struct verb *verb, const char *path, void *op
 {
     json_error_t where;
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+    if (root == NULL && where.line < 1) /* not even opened; the text names the file */
+        return ct_error_set(error, CT_IO_ERROR, "no settings: %s", where.text);
     if (root == NULL)
         return ct_error_set(error, CT_BAD_FORMAT, "%.200s, line %d: %s", path, where.line, where.text);
     ((struct common *)options)->held = root;
@@ -174,24 +176,33 @@ static size_t digits_of(double value)
     return digits;
 }
 
+/* A text or number that has no default may be missing. */
+static bool given(const struct setting *setting, const void *field)
+{
+    return setting->kind == SETTING_TEXT   ? *(const char *const *)field != NULL
+           : setting->kind == SETTING_REAL ? !isnan(*(const double *)field)
+                                           : true;
+}
+
 char *command_json(const struct verb *verb, const void *options)
 {
     json_t *root = json_object();
     size_t digits = 15;
+    bool good = root != NULL;
     for (int i = 0; i < verb->count; i++) {
         const struct setting *setting = &verb->settings[i];
         const void *field = (const char *)options + setting->offset;
-        json_t *value = setting->passing                 ? NULL
-                        : setting->kind == SETTING_TEXT  ? json_string(*(const char *const *)field)
+        if (setting->passing || !given(setting, field))
+            continue;
+        json_t *value = setting->kind == SETTING_TEXT    ? json_string(*(const char *const *)field)
                         : setting->kind == SETTING_FLAG  ? json_boolean(*(const bool *)field)
                         : setting->kind == SETTING_WHOLE ? json_integer(*(const int64_t *)field)
                                                          : json_real(*(const double *)field);
-        if (value != NULL) /* a text or number that was not given is left out */
-            json_object_set_new(root, setting->name, value);
         if (json_is_real(value) && digits_of(json_real_value(value)) > digits)
             digits = digits_of(json_real_value(value));
+        good = json_object_set_new(root, setting->name, value) == 0 && good;
     }
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(digits));
+    char *text = good ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(digits)) : NULL;
     json_decref(root);
     return text;
 }

@@ -59,7 +59,7 @@ static ct_status open_glyphs(struct data *data, ct_error *error)
     const struct data_options *options = &data->options;
     data->glyphs = glyphs_open(options->fonts, options->characters, error);
     if (data->glyphs == NULL)
-        return CT_IO_ERROR;
+        return error->status;
     snprintf(data->description, sizeof data->description, "%zu characters of %d fonts under %.4000s", strlen(options->characters),
              glyphs_fonts(data->glyphs), options->fonts);
     return CT_OK;

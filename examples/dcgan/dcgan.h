@@ -178,6 +178,9 @@ uint8_t *picture_pixels(const ct_tensor *images, int columns, int zoom, int *wid
 ct_status folder_open(const char *path, int *lock, ct_error *error);
 void folder_close(int lock);
 
+/* Whether a file is there; that it cannot be told is an error, not a no. */
+ct_status folder_holds(const char *folder, const char *name, bool *there, ct_error *error);
+
 /* Removes the run that is in it; refuses when there is one and `overwrite` is false. */
 ct_status folder_clear(const char *path, bool overwrite, ct_error *error);
 

@@ -1,4 +1,5 @@
 /* dcgan evaluate: how far a generator's pictures are from the real ones, in numbers that two runs can be compared by. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,15 @@ static void close_all(struct evaluation *it)
     free(it->first), free(it->second), free(it->made);
 }
 
+/* A distance of what is not a number would be none. */
+static ct_status check_finite(const char *whose, int64_t count, const double *features, ct_error *error)
+{
+    for (int64_t i = 0; i < count * FEATURES; i++)
+        if (!isfinite(features[i]))
+            return ct_error_set(error, CT_NOT_FINITE, "the features of %s pictures are not finite: those pictures hold a NaN or an infinity", whose);
+    return CT_OK;
+}
+
 static ct_status see_real(struct evaluation *it, int64_t count, double *features, ct_error *error)
 {
     ct_status status = CT_OK;
@@ -79,7 +89,7 @@ static ct_status see_real(struct evaluation *it, int64_t count, double *features
         if (status == CT_OK)
             status = classifier_features(it->classifier, it->real, features + i * FEATURES, error);
     }
-    return status;
+    return status == CT_OK ? check_finite("the real", count, features, error) : status;
 }
 
 static ct_status see_made(struct evaluation *it, int64_t count, uint64_t seed, ct_error *error)
@@ -90,10 +100,34 @@ static ct_status see_made(struct evaluation *it, int64_t count, uint64_t seed, c
         ct_normal(it->noise, 0, 1, &random);
         ct_tensor *images = dcgan_sample(it->generator, &it->shape, it->tape, it->noise, error);
         ct_tensor *cast = images != NULL ? ct_tensor_cast(images, CT_F32) : NULL;
-        status = cast != NULL ? classifier_features(it->classifier, cast, it->made + i * FEATURES, error) : CT_NO_MEMORY;
+        status = cast != NULL     ? classifier_features(it->classifier, cast, it->made + i * FEATURES, error)
+                 : images == NULL ? error->status
+                                  : ct_error_set(error, CT_NO_MEMORY, "out of memory for pictures");
         ct_tensor_release(images), ct_tensor_release(cast);
     }
-    return status;
+    return status == CT_OK ? check_finite("the generator's", count, it->made, error) : status;
+}
+
+static ct_status tell(const struct evaluation *it, const struct evaluate_options *options, ct_error *error)
+{
+    const int64_t count = options->count;
+    double accuracy;
+    ct_status status = classifier_accuracy(it->classifier, it->real, &accuracy, error); /* of the last batch */
+    if (status != CT_OK)
+        return status;
+    const double distance = frechet_distance(FEATURES, count, it->first, count, it->made);
+    const double floor = frechet_distance(FEATURES, count, it->first, count, it->second);
+    const double diversity = mean_distance(FEATURES, count, it->made) / mean_distance(FEATURES, count, it->first);
+    if (isnan(distance) || isnan(floor))
+        return ct_error_set(error, CT_NO_MEMORY, "out of memory for the distance");
+    printf(options->json
+               ? "{\"frechet_distance\": %.6g, \"of_real_pictures\": %.6g, \"diversity\": %.6g, \"classifier_accuracy\": %.6g, "
+                 "\"pictures\": %lld}\n"
+               : "Fréchet distance to the real pictures  %.4g  (of as many other real pictures: %.4g)\n"
+                 "diversity, of the real pictures' own   %.4g\n"
+                 "the classifier tells %.0f%% of quarter turns; %lld pictures\n",
+           distance, floor, diversity, options->json ? accuracy : 100 * accuracy, (long long)count);
+    return CT_OK;
 }
 
 static ct_status run(const void *given, ct_error *error)
@@ -108,21 +142,8 @@ static ct_status run(const void *given, ct_error *error)
         status = see_real(&it, options.count, it.second, error);
     if (status == CT_OK)
         status = see_made(&it, options.count, (uint64_t)options.seed, error);
-    if (status == CT_OK) {
-        const double accuracy = classifier_accuracy(it.classifier, it.real, error); /* of the last batch */
-        const double distance = frechet_distance(FEATURES, options.count, it.first, options.count, it.made);
-        const double floor = frechet_distance(FEATURES, options.count, it.first, options.count, it.second);
-        const double diversity =
-            mean_distance(FEATURES, options.count, it.made) / mean_distance(FEATURES, options.count, it.first);
-        printf(
-            options.json
-                ? "{\"frechet_distance\": %.6g, \"of_real_pictures\": %.6g, \"diversity\": %.6g, \"classifier_accuracy\": %.6g, "
-                  "\"pictures\": %lld}\n"
-                : "Fréchet distance to the real pictures  %.4g  (of as many other real pictures: %.4g)\n"
-                  "diversity, of the real pictures' own   %.4g\n"
-                  "the classifier tells %.0f%% of quarter turns; %lld pictures\n",
-            distance, floor, diversity, options.json ? accuracy : 100 * accuracy, (long long)options.count);
-    }
+    if (status == CT_OK)
+        status = tell(&it, &options, error);
     close_all(&it);
     return status;
 }

@@ -6,7 +6,7 @@
 
 /* ---- frechet.c: of points of d numbers in rows ---- */
 
-/* 0 for equal distributions; NaN when memory is out. */
+/* 0 for equal distributions; NaN when memory is out, or where a point is not finite. */
 double frechet_distance(int d, int64_t first_count, const double *first, int64_t second_count, const double *second);
 
 /* The mean Euclidean distance of two different points. */
@@ -26,7 +26,7 @@ void classifier_free(struct classifier *classifier);
 /* features (count, FEATURES) of images (count, channels, size, size), by the layer below the answer. */
 ct_status classifier_features(struct classifier *classifier, ct_tensor *images, double *features, ct_error *error);
 
-/* How many of the images, each turned by a quarter of its index, it gets right. */
-double classifier_accuracy(struct classifier *classifier, ct_tensor *images, ct_error *error);
+/* *accuracy: the part of the images, each turned by a quarter of its index, that it gets right. */
+ct_status classifier_accuracy(struct classifier *classifier, ct_tensor *images, double *accuracy, ct_error *error);
 
 #endif

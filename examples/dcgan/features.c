@@ -67,7 +67,8 @@ static ct_status step(struct classifier *classifier, struct data *data, ct_error
     ct_backward(tape, ct_cross_entropy_loss(tape, answer, classifier->turn, NULL, CT_REDUCTION_MEAN));
     if (ct_tape_status(tape) != CT_OK)
         return ct_error_set(error, ct_tape_status(tape), "%s", ct_tape_message(tape));
-    return ct_optimizer_step(classifier->optimizer);
+    status = ct_optimizer_step(classifier->optimizer);
+    return status == CT_OK ? CT_OK : ct_error_set(error, status, "the classifier cannot learn: %s", ct_status_string(status));
 }
 
 static bool build(struct classifier *classifier, const struct dcgan_shape *shape, uint64_t seed, ct_error *error)
@@ -131,15 +132,16 @@ ct_status classifier_features(struct classifier *classifier, ct_tensor *images, 
     return ct_tensor_copy_out(seen, CT_F64, features, ct_tensor_count(seen));
 }
 
-double classifier_accuracy(struct classifier *classifier, ct_tensor *images, ct_error *error)
+ct_status classifier_accuracy(struct classifier *classifier, ct_tensor *images, double *accuracy, ct_error *error)
 {
     ct_tape *tape = classifier->tape;
     ct_tensor *turned = ct_tensor_clone(images);
     int64_t right = 0, count = ct_tensor_size(images, 0);
+    if (turned == NULL)
+        return ct_error_set(error, CT_NO_MEMORY, "out of memory for the classifier");
+    rotate(images, turned);
     ct_tape_reset(tape);
     ct_no_grad_begin(tape);
-    if (turned != NULL)
-        rotate(images, turned);
     ct_tensor *answer = ct_module_forward(classifier->head, tape, look(classifier, turned));
     ct_no_grad_end(tape);
     for (int64_t i = 0; answer != NULL && i < count; i++) {
@@ -149,8 +151,7 @@ double classifier_accuracy(struct classifier *classifier, ct_tensor *images, ct_
                 best = k;
         right += best == i % TURNS;
     }
-    if (answer == NULL)
-        ct_error_set(error, ct_tape_status(tape), "%s", ct_tape_message(tape));
     ct_tensor_release(turned);
-    return (double)right / (double)count;
+    *accuracy = (double)right / (double)count;
+    return answer != NULL ? CT_OK : ct_error_set(error, ct_tape_status(tape), "%s", ct_tape_message(tape));
 }

@@ -10,6 +10,11 @@
 
 #include "dcgan.h"
 
+static ct_status failed(const char *what, const char *path, ct_error *error)
+{
+    return ct_error_set(error, CT_IO_ERROR, "cannot %s %.300s: %s", what, path, strerror(errno));
+}
+
 static ct_status make(const char *path, ct_error *error)
 {
     char part[4096];
@@ -20,19 +25,25 @@ static ct_status make(const char *path, ct_error *error)
             continue;
         snprintf(part, sizeof part, "%.*s", (int)i, path);
         if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return ct_error_set(error, CT_IO_ERROR, "cannot make the folder %.300s: %s", part, strerror(errno));
+            return failed("make the folder", part, error);
     }
     return CT_OK;
 }
 
-static void remove_matching(const char *folder, const char *pattern)
+static ct_status remove_matching(const char *folder, const char *pattern, ct_error *error)
 {
+    struct dirent *entry;
+    ct_status status = CT_OK;
     DIR *stream = opendir(folder);
-    for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;)
-        if (fnmatch(pattern, entry->d_name, 0) == 0)
-            unlinkat(dirfd(stream), entry->d_name, 0);
-    if (stream != NULL)
-        closedir(stream);
+    if (stream == NULL)
+        return failed("list", folder, error);
+    while (status == CT_OK && (errno = 0, entry = readdir(stream)) != NULL)
+        if (fnmatch(pattern, entry->d_name, 0) == 0 && unlinkat(dirfd(stream), entry->d_name, 0) != 0 && errno != ENOENT)
+            status = failed("remove", entry->d_name, error);
+    if (status == CT_OK && errno != 0)
+        status = failed("list", folder, error);
+    closedir(stream);
+    return status;
 }
 
 /* The lock goes with the process, however it ends. */
@@ -43,11 +54,10 @@ ct_status folder_open(const char *path, int *lock, ct_error *error)
         return status;
     *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*lock < 0)
-        return ct_error_set(error, CT_IO_ERROR, "cannot open the folder %.300s: %s", path, strerror(errno));
+        return failed("open the folder", path, error);
     if (flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return ct_error_set(error, CT_BAD_STATE, "another dcgan is training in %.300s", path);
-    remove_matching(path, "*.tmp"); /* what a killed run was writing */
-    return CT_OK;
+    return remove_matching(path, "*.tmp", error); /* what a killed run was writing */
 }
 
 void folder_close(int lock)
@@ -56,15 +66,23 @@ void folder_close(int lock)
         close(lock);
 }
 
+ct_status folder_holds(const char *folder, const char *name, bool *there, ct_error *error)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%.4000s/%.100s", folder, name);
+    *there = access(path, F_OK) == 0;
+    return *there || errno == ENOENT ? CT_OK : failed("look for", path, error);
+}
+
 ct_status folder_clear(const char *path, bool overwrite, ct_error *error)
 {
-    char latest[4200];
-    snprintf(latest, sizeof latest, "%.4000s/checkpoint-latest.safetensors", path);
-    if (access(latest, F_OK) == 0 && !overwrite)
+    static const char *const patterns[] = { "checkpoint-*.safetensors", "samples-*.png", "events.out.tfevents.*" };
+    bool there;
+    ct_status status = folder_holds(path, "checkpoint-latest.safetensors", &there, error);
+    if (status == CT_OK && there && !overwrite)
         return ct_error_set(error, CT_BAD_ARGUMENT,
                             "%.150s holds a run already: go on with --resume %.150s, or give another --out, or --overwrite", path, path);
-    remove_matching(path, "checkpoint-*.safetensors");
-    remove_matching(path, "samples-*.png");
-    remove_matching(path, "events.out.tfevents.*");
-    return CT_OK;
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns && status == CT_OK; i++)
+        status = remove_matching(path, patterns[i], error);
+    return status;
 }

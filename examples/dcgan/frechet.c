@@ -50,6 +50,17 @@ static void multiply(int d, bool transpose, const double *a, const double *b, do
         }
 }
 
+/* Rounding may leave a little less than 0; a NaN stays one, which fmax would not let it. */
+static double at_least_zero(double value)
+{
+    return value < 0 ? 0 : value;
+}
+
+static double root_of(double eigenvalue)
+{
+    return sqrt(at_least_zero(eigenvalue));
+}
+
 /* tr (Σ₁ Σ₂)^½: the square roots of the eigenvalues of R Σ₂ Rᵀ with Σ₁ = Rᵀ R, which is symmetric. Overwrites first. */
 static double root_trace(int d, double *first, const double *second)
 {
@@ -61,13 +72,13 @@ static double root_trace(int d, double *first, const double *second)
     if (eigen('V', d, first, values)) {
         for (int i = 0; i < d; i++) /* row i of `first` is eigenvector i: LAPACK counts by columns */
             for (int j = 0; j < d; j++)
-                root[j * d + i] = sqrt(fmax(values[i], 0)) * first[i * d + j];
+                root[j * d + i] = root_of(values[i]) * first[i * d + j];
         multiply(d, true, root, second, half);
         multiply(d, false, half, root, product);
         if (eigen('N', d, product, values)) {
             trace = 0;
             for (int i = 0; i < d; i++)
-                trace += sqrt(fmax(values[i], 0));
+                trace += root_of(values[i]);
         }
     }
     free(scratch);
@@ -88,7 +99,7 @@ double frechet_distance(int d, int64_t first_count, const double *first, int64_t
         distance += (mean[0][i] - mean[1][i]) * (mean[0][i] - mean[1][i]) + covariance[0][i * d + i] + covariance[1][i * d + i];
     distance -= 2 * root_trace(d, covariance[0], covariance[1]);
     free(scratch);
-    return fmax(distance, 0); /* rounding may leave a little less */
+    return at_least_zero(distance);
 }
 
 double mean_distance(int d, int64_t count, const double *points)

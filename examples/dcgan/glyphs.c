@@ -1,9 +1,12 @@
 /* Letters and digits from the TrueType fonts of this machine, each a little shifted, turned and scaled. */
-#include <ftw.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "dcgan.h"
 
@@ -40,6 +43,7 @@ static void scratch_give(const struct scratch *scratch, void *memory)
 
 struct font {
     unsigned char *file;
+    size_t size;
     stbtt_fontinfo info;
     double capital; /* height of an H, in font units */
 };
@@ -53,21 +57,53 @@ struct glyphs {
 
 /* ---- finding fonts ---- */
 
-static struct {
+struct found {
     char *path[MOST_FONTS];
     int count;
-} found; /* nftw has no context */
+};
 
-static int visit(const char *path, const struct stat *about, int kind, struct FTW *where)
+static ct_status cannot(const char *what, const char *path, ct_error *error)
 {
-    (void)where;
+    return ct_error_set(error, errno == ENOMEM ? CT_NO_MEMORY : CT_IO_ERROR, "cannot %s %.300s: %s", what, path, strerror(errno));
+}
+
+static int below(const struct dirent *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+static bool is_font(const char *path, const struct stat *about)
+{
     const char *dot = strrchr(path, '.');
     if (strcasestr(path, "hairline") != NULL || strcasestr(path, "thin") != NULL) /* nearly nothing at 32 pixels */
-        return 0;
-    if (kind == FTW_F && dot != NULL && (strcasecmp(dot, ".ttf") == 0 || strcasecmp(dot, ".otf") == 0) && about->st_size > 100 &&
-        about->st_size < LARGEST_FONT && found.count < MOST_FONTS && (found.path[found.count] = strdup(path)) != NULL)
-        found.count++;
-    return 0;
+        return false;
+    return S_ISREG(about->st_mode) && dot != NULL && (strcasecmp(dot, ".ttf") == 0 || strcasecmp(dot, ".otf") == 0) &&
+           about->st_size > 100 && about->st_size < LARGEST_FONT;
+}
+
+/* Every font below the folder, links not followed. What cannot be listed or read is an error, for with a font fewer a run would be another
+ * run; but for what this user may never read. */
+static ct_status find(struct found *found, const char *folder, int depth, ct_error *error)
+{
+    struct dirent **list = NULL;
+    const int count = scandir(folder, &list, below, alphasort);
+    ct_status status = count >= 0 || (depth > 0 && errno == EACCES) ? CT_OK : cannot("list", folder, error);
+    for (int i = 0; i < count; i++) {
+        char path[PATH_MAX];
+        struct stat about;
+        const bool fits = snprintf(path, sizeof path, "%s/%s", folder, list[i]->d_name) < (int)sizeof path;
+        free(list[i]);
+        if (status != CT_OK || !fits)
+            continue;
+        if (lstat(path, &about) != 0)
+            status = cannot("look at", path, error);
+        else if (S_ISDIR(about.st_mode))
+            status = find(found, path, depth + 1, error);
+        else if (is_font(path, &about) && found->count < MOST_FONTS && (found->path[found->count++] = strdup(path)) == NULL)
+            status = cannot("read", path, error);
+    }
+    free(list);
+    return status;
 }
 
 static int by_text(const void *a, const void *b)
@@ -75,29 +111,56 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static unsigned char *read_file(const char *path)
+/* *bytes ← the whole file, for free(); NULL for one that this user may not read. */
+static ct_status read_file(const char *path, unsigned char **bytes, size_t *length, ct_error *error)
 {
     FILE *file = fopen(path, "rb");
+    *bytes = NULL;
     if (file == NULL)
-        return NULL;
-    fseek(file, 0, SEEK_END);
-    long size = ftell(file);
-    rewind(file);
-    unsigned char *bytes = size > 0 ? malloc((size_t)size) : NULL;
-    if (bytes != NULL && fread(bytes, 1, (size_t)size, file) != (size_t)size) {
-        free(bytes);
-        bytes = NULL;
+        return errno == EACCES ? CT_OK : cannot("read", path, error);
+    long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    bool good = size > 0 && fseek(file, 0, SEEK_SET) == 0 && (*bytes = malloc((size_t)size)) != NULL &&
+                fread(*bytes, 1, (size_t)size, file) == (size_t)size;
+    ct_status status = good ? CT_OK : cannot("read", path, error);
+    if (!good) {
+        free(*bytes);
+        *bytes = NULL;
     }
+    *length = (size_t)size;
     fclose(file);
-    return bytes;
+    return status;
+}
+
+static uint64_t number_at(const unsigned char *bytes, size_t at, int count)
+{
+    uint64_t number = 0;
+    for (int i = 0; i < count; i++)
+        number = number << 8 | bytes[at + (size_t)i];
+    return number;
+}
+
+/* Where the font begins, all of whose tables lie within the file; −1 otherwise. stb_truetype reads whatever the tables say. */
+static int begin_of(const unsigned char *file, size_t size)
+{
+    const int begin = stbtt_GetFontOffsetForIndex(file, 0);
+    const size_t list = (size_t)begin + 12;
+    if (begin < 0 || list > size)
+        return -1;
+    const size_t tables = (size_t)number_at(file, list - 8, 2);
+    if (list + 16 * tables > size)
+        return -1;
+    for (size_t at = list; at < list + 16 * tables; at += 16)
+        if (number_at(file, at + 8, 4) + number_at(file, at + 12, 4) > size)
+            return -1;
+    return begin;
 }
 
 /* A font that has an outline for every character, no two the same: this leaves out symbol fonts and other scripts. */
-static bool font_open(struct font *font, const char *path, const char *characters)
+static bool font_open(struct font *font, const char *characters)
 {
     int x0, y0, x1, y1;
-    font->file = read_file(path);
-    bool good = font->file != NULL && stbtt_InitFont(&font->info, font->file, 0) &&
+    const int begin = begin_of(font->file, font->size);
+    bool good = begin >= 0 && stbtt_InitFont(&font->info, font->file, begin) &&
                 stbtt_GetCodepointBox(&font->info, 'H', &x0, &y0, &x1, &y1) && y1 > y0;
     for (const char *c = characters; good && *c; c++) {
         int glyph = stbtt_FindGlyphIndex(&font->info, (unsigned char)*c);
@@ -107,32 +170,59 @@ static bool font_open(struct font *font, const char *path, const char *character
     }
     if (good)
         font->capital = y1 - y0;
-    else
-        free(font->file);
     return good;
+}
+
+static ct_status open_fonts(struct glyphs *glyphs, const struct found *found, ct_error *error)
+{
+    for (int i = 0; i < found->count; i++) {
+        struct font *font = &glyphs->font[glyphs->count];
+        ct_status status = read_file(found->path[i], &font->file, &font->size, error);
+        if (status != CT_OK)
+            return status;
+        font->info.userdata = &glyphs->scratch;
+        if (font->file != NULL && font_open(font, glyphs->characters))
+            glyphs->count++;
+        else
+            free(font->file);
+    }
+    return CT_OK;
+}
+
+/* The bytes of other characters would be taken for characters. */
+static bool printable(const char *characters)
+{
+    const char *c = characters;
+    while (*c > ' ' && *c <= '~')
+        c++;
+    return c > characters && *c == '\0';
 }
 
 struct glyphs *glyphs_open(const char *folder, const char *characters, ct_error *error)
 {
-    struct glyphs *glyphs = calloc(1, sizeof *glyphs);
-    if (glyphs == NULL) {
-        ct_error_set(error, CT_NO_MEMORY, "out of memory for fonts");
+    if (!printable(characters)) {
+        ct_error_set(error, CT_BAD_ARGUMENT, "--characters \"%.80s\": needs one or more of ASCII's, without spaces", characters);
         return NULL;
     }
-    glyphs->characters = characters;
-    found.count = 0;
-    nftw(folder, visit, 16, FTW_PHYS);
-    qsort(found.path, (size_t)found.count, sizeof *found.path, by_text);
-    for (int i = 0; i < found.count; i++) {
-        struct font *font = &glyphs->font[glyphs->count];
-        glyphs->count += font_open(font, found.path[i], characters);
-        font->info.userdata = &glyphs->scratch;
-        free(found.path[i]);
+    struct glyphs *glyphs = calloc(1, sizeof *glyphs);
+    struct found *found = calloc(1, sizeof *found);
+    ct_status status = glyphs != NULL && found != NULL ? CT_OK : ct_error_set(error, CT_NO_MEMORY, "out of memory for fonts");
+    if (status == CT_OK) {
+        glyphs->characters = characters;
+        status = find(found, folder, 0, error);
     }
-    if (glyphs->count > 0 && characters[0] != '\0')
+    if (status == CT_OK) {
+        qsort(found->path, (size_t)found->count, sizeof *found->path, by_text);
+        status = open_fonts(glyphs, found, error);
+    }
+    for (int i = 0; found != NULL && i < found->count; i++)
+        free(found->path[i]);
+    free(found);
+    if (status == CT_OK && glyphs->count == 0)
+        status = ct_error_set(error, CT_IO_ERROR, "no TrueType font under %.300s has all of \"%.300s\"; on Debian: apt install fonts-dejavu-core",
+                              folder, characters);
+    if (status == CT_OK)
         return glyphs;
-    ct_error_set(error, CT_IO_ERROR, "no TrueType font under %s has all of \"%s\"; on Debian: apt install fonts-dejavu-core", folder,
-                 characters);
     glyphs_close(glyphs);
     return NULL;
 }

@@ -22,29 +22,32 @@ struct log {
         status = ct_events_scalar(log->events, #name, step, report->name, error);
 #define AS_JSON(name) fprintf(log->json, ", \"" #name "\": %.9g", report->name);
 
-/* Where the line after the one of `step` begins: lines hold their step as their first number, a heading none. */
+/* Where the line after the one of `step` begins: lines hold their step as their first number, a heading none. −1: the file cannot be read. */
 static long end_of_step(FILE *file, int64_t step)
 {
     char *line = NULL;
     size_t room = 0;
+    ssize_t length;
     long end = 0;
-    for (ssize_t length; (length = getline(&line, &room, file)) > 0 && line[length - 1] == '\n'; end += length)
+    for (; (length = getline(&line, &room, file)) > 0 && line[length - 1] == '\n'; end += length)
         if (strtoll(line + strcspn(line, "0123456789"), NULL, 10) > step)
             break;
     free(line);
-    return end;
+    return ferror(file) || (length < 0 && !feof(file)) ? -1 : end;
 }
 
-static FILE *open_after(const char *folder, const char *name, int64_t step, ct_error *error)
+/* *end: the size of what is kept. */
+static FILE *open_after(const char *folder, const char *name, int64_t step, long *end, ct_error *error)
 {
     char path[4200];
+    *end = 0;
     snprintf(path, sizeof path, "%.4000s/%s", folder, name);
     FILE *file = fopen(path, step > 0 ? "r+" : "w");
     if (file == NULL && errno == ENOENT)
         file = fopen(path, "w");
     if (file != NULL && step > 0) {
-        long end = end_of_step(file, step);
-        if (ftruncate(fileno(file), end) != 0 || fseek(file, end, SEEK_SET) != 0) {
+        *end = end_of_step(file, step);
+        if (*end < 0 || ftruncate(fileno(file), *end) != 0 || fseek(file, *end, SEEK_SET) != 0) {
             fclose(file);
             file = NULL;
         }
@@ -61,15 +64,16 @@ struct log *log_open(const char *folder, int64_t step, int64_t steps, ct_error *
         ct_error_set(error, CT_NO_MEMORY, "out of memory for the logs");
         return NULL;
     }
-    log->csv = open_after(folder, "log.csv", step, error);
-    log->json = log->csv != NULL ? open_after(folder, "log.jsonl", step, error) : NULL;
+    long kept, other;
+    log->csv = open_after(folder, "log.csv", step, &kept, error);
+    log->json = log->csv != NULL ? open_after(folder, "log.jsonl", step, &other, error) : NULL;
     log->events = log->json != NULL ? ct_events_open(folder, step + 1, error) : NULL;
     log->stride = (steps + MOST_SCALARS - 1) / MOST_SCALARS;
     if (log->events == NULL) {
         log_close(log, NULL);
         return NULL;
     }
-    if (ftell(log->csv) == 0)
+    if (kept == 0)
         fputs("step" REPORT_FIELDS(AS_HEADER) ",images_per_second\n", log->csv);
     return log;
 }

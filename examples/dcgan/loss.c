@@ -22,18 +22,16 @@ static ct_tensor *answer(struct dcgan *gan, ct_tensor *images)
     return ct_reshape(gan->tape, ct_module_forward(gan->discriminator, gan->tape, images), CT_SHAPE(-1));
 }
 
-static ct_status outcome(const ct_tape *tape, ct_error *error)
-{
-    ct_status status = ct_tape_status(tape);
-    return status == CT_OK ? CT_OK : ct_error_set(error, status, "%s", ct_tape_message(tape));
-}
-
 /* Gradients go as soon as they are used: what they held serves the other network's step. */
-static void update(const struct dcgan *gan, ct_optimizer *optimizer)
+static ct_status update(const struct dcgan *gan, ct_optimizer *optimizer, ct_error *error)
 {
-    if (ct_tape_status(gan->tape) == CT_OK)
-        ct_optimizer_step(optimizer);
+    ct_status status = ct_tape_status(gan->tape);
+    if (status != CT_OK)
+        ct_error_set(error, status, "%s", ct_tape_message(gan->tape));
+    else if ((status = ct_optimizer_step(optimizer)) != CT_OK)
+        ct_error_set(error, status, "the optimizer cannot take its step: %s", ct_status_string(status));
     ct_optimizer_zero_grad(optimizer);
+    return status;
 }
 
 /* ---- gan: PyTorch's DCGAN example ---- */
@@ -60,15 +58,16 @@ static ct_status step_gan(struct dcgan *gan, dcgan_draw draw, void *context, str
     report->d_loss = judge(gan, gan->real, gan->real_label, &report->d_real);
     ct_tensor *fake = ct_module_forward(gan->generator, gan->tape, gan->noise);
     report->d_loss += judge(gan, ct_detach(gan->tape, fake), gan->fake_label, &report->d_fake);
-    update(gan, gan->discriminator_optimizer);
+    status = update(gan, gan->discriminator_optimizer, error);
+    if (status != CT_OK)
+        return status;
 
     /* The generator: up with log D(G(z)). The discriminator's own gradients are not needed, so they are not computed. */
     ct_optimizer_zero_grad(gan->generator_optimizer);
     ct_module_requires_grad(gan->discriminator, false);
     report->g_loss = judge(gan, fake, gan->real_label, &report->d_fake_after);
     ct_module_requires_grad(gan->discriminator, true);
-    update(gan, gan->generator_optimizer);
-    return outcome(gan->tape, error);
+    return update(gan, gan->generator_optimizer, error);
 }
 
 /* ---- wgan-gp: Gulrajani et al., "Improved training of Wasserstein GANs", 2017, algorithm 1 ---- */
@@ -105,11 +104,11 @@ static ct_status step_critic(struct dcgan *gan, struct dcgan_report *report, ct_
     ct_tensor *penalty = dcgan_gradient_penalty(tape, gan->discriminator, gan->real, fake, gan->mix, LAMBDA);
     ct_tensor *loss = ct_add(tape, ct_sub(tape, to_fake, to_real), penalty);
     ct_backward(tape, loss);
-    update(gan, gan->discriminator_optimizer);
+    ct_status status = update(gan, gan->discriminator_optimizer, error);
     if (loss != NULL)
         *report = (struct dcgan_report){ .d_loss = ct_tensor_item(loss), .d_real = ct_tensor_item(to_real),
                                          .d_fake = ct_tensor_item(to_fake), .penalty = ct_tensor_item(penalty) };
-    return outcome(tape, error);
+    return status;
 }
 
 static ct_status step_wgan_gp(struct dcgan *gan, dcgan_draw draw, void *context, struct dcgan_report *report, ct_error *error)
@@ -132,10 +131,9 @@ static ct_status step_wgan_gp(struct dcgan *gan, dcgan_draw draw, void *context,
     ct_tensor *loss = ct_neg(tape, ct_mean(tape, answer(gan, ct_module_forward(gan->generator, tape, gan->noise))));
     ct_backward(tape, loss);
     ct_module_requires_grad(gan->discriminator, true);
-    update(gan, gan->generator_optimizer);
     report->g_loss = loss != NULL ? ct_tensor_item(loss) : 0;
     report->d_fake_after = -report->g_loss;
-    return outcome(tape, error);
+    return update(gan, gan->generator_optimizer, error);
 }
 
 /* ---- the rows ---- */

@@ -1,4 +1,5 @@
 /* How training goes: one live line on a terminal, a line now and then elsewhere. */
+#include <math.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,10 +31,11 @@ void progress_show(struct progress *progress, int64_t step, int batch, const str
         return;
     progress->last = time;
     progress->shown = step;
-    double rate = progress_rate(progress, step, batch), left = rate > 0 ? (double)(progress->steps - step) * batch / rate : 0;
-    printf("%sstep %lld/%lld  loss D %.3f G %.3f  D(x) %.2f  D(G(z)) %.2f → %.2f  %.0f images/s  %d:%02d left%s",
+    double rate = progress_rate(progress, step, batch);
+    long long left = rate > 0 ? llround((double)(progress->steps - step) * batch / rate) : 0; /* seconds */
+    printf("%sstep %lld/%lld  loss D %.3f G %.3f  D(x) %.2f  D(G(z)) %.2f → %.2f  %.0f images/s  %lld:%02d:%02d left%s",
            progress->terminal ? "\r" : "", (long long)step, (long long)progress->steps, report->d_loss, report->g_loss,
-           report->d_real, report->d_fake, report->d_fake_after, rate, (int)left / 60, (int)left % 60,
+           report->d_real, report->d_fake, report->d_fake_after, rate, left / 3600, (int)(left / 60 % 60), (int)(left % 60),
            progress->terminal ? "\033[K" : "\n");
     fflush(stdout);
 }

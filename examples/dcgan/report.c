@@ -15,6 +15,16 @@
 
 enum { MOST_PICTURES = 12 };
 
+static ct_status failed(const char *what, const char *path, ct_error *error)
+{
+    return ct_error_set(error, errno == ENOMEM ? CT_NO_MEMORY : CT_IO_ERROR, "cannot %s %.300s: %s", what, path, strerror(errno));
+}
+
+static ct_status out_of_memory(ct_error *error)
+{
+    return ct_error_set(error, CT_NO_MEMORY, "out of memory for the report");
+}
+
 /* ---- the log ---- */
 
 #define COUNT_FIELD(name) +1
@@ -45,31 +55,40 @@ static bool rows_grow(struct rows *rows)
     return true;
 }
 
-/* The rows that are whole, in the order of the fields. */
-static bool rows_read(struct rows *rows, const char *path)
+/* Adds the row if the line is a whole one, in the order of the fields; false when memory is out. */
+static bool rows_add(struct rows *rows, const char *line)
 {
-    FILE *file = fopen(path, "r");
+    char *end;
+    double step = strtod(line, &end), value[FIELDS];
+    int fields = 0;
+    for (const char *at = end; fields < FIELDS && *at == ',' && (value[fields] = strtod(at + 1, &end), end > at + 1); at = end)
+        fields++;
+    if (end == line || fields < FIELDS)
+        return true;
+    if (!rows_grow(rows))
+        return false;
+    rows->step[rows->count] = step;
+    for (int f = 0; f < FIELDS; f++)
+        rows->value[f][rows->count] = value[f];
+    rows->count++;
+    return true;
+}
+
+static ct_status rows_read(struct rows *rows, const char *path, ct_error *error)
+{
     char line[512];
-    bool good = file != NULL;
+    ct_status status = CT_OK;
     *rows = (struct rows){ .count = 0 };
-    while (good && fgets(line, sizeof line, file) != NULL) {
-        char *at = line, *end;
-        double step = strtod(at, &end), value[FIELDS];
-        int fields = 0;
-        for (at = end; fields < FIELDS && *at == ',' && (value[fields] = strtod(at + 1, &end), end > at + 1); at = end)
-            fields++;
-        if (end == line || fields < FIELDS)
-            continue;
-        if ((good = rows_grow(rows))) {
-            rows->step[rows->count] = step;
-            for (int f = 0; f < FIELDS; f++)
-                rows->value[f][rows->count] = value[f];
-            rows->count++;
-        }
-    }
-    if (file != NULL)
-        fclose(file);
-    return good;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return failed("read", path, error);
+    while (status == CT_OK && fgets(line, sizeof line, file) != NULL)
+        if (!rows_add(rows, line))
+            status = out_of_memory(error);
+    if (status == CT_OK && ferror(file))
+        status = failed("read", path, error);
+    fclose(file);
+    return status;
 }
 
 static void rows_free(struct rows *rows)
@@ -88,23 +107,22 @@ static const double *column(const struct rows *rows, const char *name)
 }
 
 /* The losses, with `write` one of chart.c's. */
-static void write_losses(FILE *out, const struct rows *rows,
-                         void (*write)(FILE *, const char *, int64_t, const double *, int, const struct chart_series[]))
+static bool write_losses(FILE *out, const struct rows *rows,
+                         bool (*write)(FILE *, const char *, int64_t, const double *, int, const struct chart_series[]))
 {
     const struct chart_series losses[] = { { "discriminator", column(rows, "d_loss") }, { "generator", column(rows, "g_loss") } };
-    write(out, "Losses", rows->count, rows->step, 2, losses);
+    return write(out, "Losses", rows->count, rows->step, 2, losses);
 }
 
-static void write_charts(FILE *out, const struct rows *rows, bool critic)
+static bool write_charts(FILE *out, const struct rows *rows, bool critic)
 {
     const struct chart_series answers[] = { { "to real", column(rows, "d_real") }, { "to fake", column(rows, "d_fake") },
                                             { "to fake, after its step", column(rows, "d_fake_after") } };
     const struct chart_series penalty[] = { { "λ (‖gradient‖ − 1)²", column(rows, "penalty") } };
-    write_losses(out, rows, chart_figure);
-    chart_figure(out, critic ? "The critic's mean answer" : "The discriminator's mean answer: the chance that a picture is real",
-                 rows->count, rows->step, 3, answers);
-    if (critic)
-        chart_figure(out, "Gradient penalty", rows->count, rows->step, 1, penalty);
+    return write_losses(out, rows, chart_figure) &&
+           chart_figure(out, critic ? "The critic's mean answer" : "The discriminator's mean answer: the chance that a picture is real",
+                        rows->count, rows->step, 3, answers) &&
+           (!critic || chart_figure(out, "Gradient penalty", rows->count, rows->step, 1, penalty));
 }
 
 /* ---- text and bytes inside HTML ---- */
@@ -136,17 +154,20 @@ static void write_base64(FILE *out, FILE *in)
     }
 }
 
-static void write_picture(FILE *out, const char *folder, const char *name, const char *caption)
+/* Nothing for a picture that is not there. */
+static ct_status write_picture(FILE *out, const char *folder, const char *name, const char *caption, ct_error *error)
 {
     char path[4400];
     snprintf(path, sizeof path, "%.4000s/%.300s", folder, name);
     FILE *in = fopen(path, "rb");
     if (in == NULL)
-        return;
+        return errno == ENOENT ? CT_OK : failed("read", path, error);
     fprintf(out, "<figure class=\"picture\"><img alt=\"%s\" src=\"data:image/png;base64,", caption);
     write_base64(out, in);
     fprintf(out, "\"><figcaption>%s</figcaption></figure>\n", caption);
+    ct_status status = ferror(in) ? failed("read", path, error) : CT_OK;
     fclose(in);
+    return status;
 }
 
 /* ---- the parts ---- */
@@ -157,22 +178,25 @@ static int is_sample(const struct dirent *entry)
 }
 
 /* The real pictures, then the generator's: at most a dozen, as evenly apart as they come, the last among them. */
-static void write_pictures(FILE *out, const char *folder)
+static ct_status write_pictures(FILE *out, const char *folder, ct_error *error)
 {
     struct dirent **list = NULL;
     int count = scandir(folder, &list, is_sample, versionsort), shown = count < MOST_PICTURES ? count : MOST_PICTURES;
+    if (count < 0)
+        return failed("list", folder, error);
     fputs("<h2>Pictures</h2>\n<div class=\"pictures\">\n", out);
-    write_picture(out, folder, "real.png", "real: what the network learns from");
-    for (int i = 0; i < shown; i++) {
+    ct_status status = write_picture(out, folder, "real.png", "real: what the network learns from", error);
+    for (int i = 0; i < shown && status == CT_OK; i++) {
         const char *name = list[shown < 2 ? 0 : (count - 1) * i / (shown - 1)]->d_name;
         char caption[64];
         snprintf(caption, sizeof caption, "step %lld", strtoll(name + strlen("samples-"), NULL, 10));
-        write_picture(out, folder, name, caption);
+        status = write_picture(out, folder, name, caption, error);
     }
     fputs("</div>\n", out);
     for (int i = 0; i < count; i++)
         free(list[i]);
     free(list);
+    return status;
 }
 
 static void write_row(FILE *out, const char *name, const char *value)
@@ -184,17 +208,20 @@ static void write_row(FILE *out, const char *name, const char *value)
     fputs("</td></tr>\n", out);
 }
 
-static void write_settings(FILE *out, const json_t *settings)
+static bool write_settings(FILE *out, const json_t *settings)
 {
     const char *name;
     json_t *value;
+    bool good = true;
     fputs("<h2>Settings</h2>\n<table>\n", out);
     json_object_foreach ((json_t *)settings, name, value) {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
+        good = good && text != NULL;
         write_row(out, name, json_is_string(value) ? json_string_value(value) : text != NULL ? text : "");
         free(text);
     }
     fputs("</table>\n", out);
+    return good;
 }
 
 /* The processor's name as Linux knows it. */
@@ -213,7 +240,7 @@ static void processor(char *text, size_t size)
         fclose(file);
 }
 
-static void write_origin(FILE *out, const char *folder)
+static ct_status write_origin(FILE *out, const char *folder, ct_error *error)
 {
     struct utsname system;
     char text[600], path[4200], hash[SHA256_DIGEST_STRING_LENGTH], target[300] = "";
@@ -228,11 +255,15 @@ static void write_origin(FILE *out, const char *folder)
         write_row(out, "system", text);
     }
     snprintf(path, sizeof path, "%.4000s/checkpoint-latest.safetensors", folder);
-    if (readlink(path, target, sizeof target - 1) > 0 && SHA256File(path, hash) != NULL) {
-        write_row(out, "checkpoint", target);
+    bool there = readlink(path, target, sizeof target - 1) > 0 || errno == EINVAL; /* a copy may hold the file in the link's place */
+    if (there && SHA256File(path, hash) != NULL) {
+        write_row(out, "checkpoint", target[0] != '\0' ? target : "checkpoint-latest.safetensors");
         write_row(out, "its SHA-256", hash);
+    } else if (errno != ENOENT) {
+        return failed("read", path, error);
     }
     fputs("</table>\n", out);
+    return CT_OK;
 }
 
 static const char head[] =
@@ -259,7 +290,7 @@ struct parts {
     struct rows rows;
 };
 
-static void write_page(FILE *out, const struct parts *parts)
+static ct_status write_page(FILE *out, const struct parts *parts, ct_error *error)
 {
     const struct rows *rows = &parts->rows;
     const char *loss = json_string_value(json_object_get(parts->settings, "loss"));
@@ -269,34 +300,36 @@ static void write_page(FILE *out, const struct parts *parts)
     write_text(out, data != NULL ? data : "");
     fprintf(out, ", %.0f of %lld steps</h1>\n<div class=\"charts\">\n", rows->count > 0 ? rows->step[rows->count - 1] : 0,
             (long long)json_integer_value(json_object_get(parts->settings, "steps")));
-    write_charts(out, rows, loss != NULL && strcmp(loss, "wgan-gp") == 0);
+    bool drawn = write_charts(out, rows, loss != NULL && strcmp(loss, "wgan-gp") == 0);
     fputs("</div>\n", out);
-    write_pictures(out, parts->folder);
-    write_settings(out, parts->settings);
-    write_origin(out, parts->folder);
+    ct_status status = drawn ? write_pictures(out, parts->folder, error) : out_of_memory(error);
+    if (status == CT_OK && !write_settings(out, parts->settings))
+        status = out_of_memory(error);
+    if (status == CT_OK)
+        status = write_origin(out, parts->folder, error);
     fputs("</body></html>\n", out);
+    return status;
 }
 
-static void write_picture_of_losses(FILE *out, const struct parts *parts)
+static ct_status write_picture_of_losses(FILE *out, const struct parts *parts, ct_error *error)
 {
-    write_losses(out, &parts->rows, chart_svg);
+    return write_losses(out, &parts->rows, chart_svg) ? CT_OK : out_of_memory(error);
 }
 
-static ct_status write_file(const struct parts *parts, const char *name, void (*write)(FILE *, const struct parts *),
-                            ct_error *error)
+static ct_status write_file(const struct parts *parts, const char *name,
+                            ct_status (*write)(FILE *, const struct parts *, ct_error *), ct_error *error)
 {
     char path[4200], *text = NULL;
     size_t size = 0;
     snprintf(path, sizeof path, "%.4000s/%s", parts->folder, name);
     FILE *out = open_memstream(&text, &size);
-    bool good = out != NULL;
-    if (good) {
-        write(out, parts);
-        good = !ferror(out);
-        good = fclose(out) == 0 && good;
-    }
-    ct_status status =
-        good ? ct_file_write(path, text, size, error) : ct_error_set(error, CT_NO_MEMORY, "out of memory for %.300s", path);
+    if (out == NULL)
+        return out_of_memory(error);
+    ct_status status = write(out, parts, error);
+    bool good = !ferror(out);
+    good = fclose(out) == 0 && good;
+    if (status == CT_OK)
+        status = good ? ct_file_write(path, text, size, error) : out_of_memory(error);
     free(text);
     return status;
 }
@@ -312,7 +345,7 @@ ct_status report_write(const char *folder, ct_error *error)
         return ct_error_set(error, CT_IO_ERROR, "%.300s holds no run: settings.json: %s", folder, where.text);
     }
     snprintf(path, sizeof path, "%.4000s/log.csv", folder);
-    ct_status status = rows_read(&parts.rows, path) ? CT_OK : ct_error_set(error, CT_IO_ERROR, "cannot read %.300s", path);
+    ct_status status = rows_read(&parts.rows, path, error);
     if (status == CT_OK)
         status = write_file(&parts, "losses.svg", write_picture_of_losses, error);
     if (status == CT_OK)

@@ -11,10 +11,11 @@ struct chart_series {
     const double *values;
 };
 
-/* Up to four series over the same steps, as a figure of an HTML page; nothing when there are fewer than two points. */
-void chart_figure(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[]);
+/* Up to four series over the same steps, as a figure of an HTML page; nothing when there are fewer than two points. False when memory is
+ * out. */
+bool chart_figure(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[]);
 
 /* The same as a file of its own, without curves when there is nothing to show. */
-void chart_svg(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[]);
+bool chart_svg(FILE *out, const char *title, int64_t count, const double *steps, int series, const struct chart_series list[]);
 
 #endif

@@ -114,15 +114,18 @@ static ct_status check(const struct run *run, ct_error *error)
 
 /* ---- the run ---- */
 
+static const char latest[] = "checkpoint-latest.safetensors";
+
 static ct_status resume(struct run *run, ct_error *error)
 {
     char path[4200];
-    file_in(run, "checkpoint-latest.safetensors", path);
-    if (access(path, F_OK) != 0) {
+    bool there;
+    ct_status status = folder_holds(run->options->out, latest, &there, error);
+    if (status == CT_OK && !there)
         printf("no checkpoint in %s yet: from the beginning\n", run->options->out);
-        return CT_OK;
-    }
-    ct_status status = dcgan_checkpoint_load(&run->gan, &run->state, path, error);
+    if (status != CT_OK || !there)
+        return status;
+    status = dcgan_checkpoint_load(&run->gan, &run->state, file_in(run, latest, path), error);
     if (status == CT_OK && run->state.step > run->options->steps)
         return ct_error_set(error, CT_BAD_ARGUMENT, "%s has done %lld steps already; --steps %lld is less", run->options->out,
                             (long long)run->state.step, (long long)run->options->steps);
@@ -244,7 +247,7 @@ static ct_status explain(struct run *run, ct_error *error)
     ct_error inner = { CT_OK, "" };
     struct dcgan_report report;
     ct_status status =
-        dcgan_checkpoint_load(&run->gan, &run->state, file_in(run, "checkpoint-latest.safetensors", path), &inner);
+        dcgan_checkpoint_load(&run->gan, &run->state, file_in(run, latest, path), &inner);
     if (status == CT_OK)
         status = data_seek(run->data, run->state.data, &inner);
     const long long good = run->state.step;
@@ -299,9 +302,12 @@ static ct_status run_steps(struct run *run, ct_error *error)
 
 ct_status train(const struct train_options *options, ct_error *error)
 {
-    struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND }; /* the second Ctrl-C is final */
+    struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)(SA_RESETHAND | SA_RESTART) }; /* the second Ctrl-C is final */
+    struct sigaction hangup;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) /* nohup ignores it */
+        sigaction(SIGHUP, &action, NULL);
 
     struct run run = { .options = options, .lock = -1 };
     ct_status status = run_open(&run, error);
@@ -349,9 +355,9 @@ static ct_status run(const void *given, ct_error *error)
 
 const struct verb verb_train = {
     "train", "learn from pictures",
-    "Ctrl-C, or SIGTERM, saves and stops; --resume goes on, to the byte as if nothing had happened. If the generator draws one\n"
-    "picture again and again, try another seed, a smaller --lr or --loss wgan-gp; if D(x) is 1 and D(G(z)) 0 for long, the\n"
-    "discriminator has won: make it narrower (--ndf).\n\n"
+    "Ctrl-C, SIGTERM, or a terminal that closes: saves and stops; --resume goes on, to the byte as if nothing had happened. If\n"
+    "the generator draws one picture again and again, try another seed, a smaller --lr or --loss wgan-gp; if D(x) is 1 and\n"
+    "D(G(z)) 0 for long, the discriminator has won: make it narrower (--ndf).\n\n"
     "Examples\n"
     "  dcgan train --characters ABC --steps 1000 --out out/abc\n"
     "  dcgan train --data photos --channels 3 --size 64 --steps 50000 --out out/photos\n"
