@@ -264,44 +264,64 @@ static void keep_both(void *context, int lane, int64_t piece)
     ct_bilinear_to_points(p, side, is_x ? job->a : job->b, &points, lane_scratch(job, lane));
 }
 
-static void sum_block(void *context, int lane, int64_t piece)
+/* The sums of a block of x's vectors and y's: in memory that outlives the piece, or the lane's own. */
+static ct_points sums_of(const struct job *job, int lane, int64_t block)
+{
+    const ct_bilinear_plan *p = job->p;
+    const int64_t y_blocks = ceil_divide(p->y.vectors, job->y_block);
+    const int64_t x_first = block / y_blocks * job->x_block, x_last = least(x_first + job->x_block, p->x.vectors);
+    const int64_t begin = block % y_blocks * job->y_block * p->v->lanes, end = least(begin + job->y_block * p->v->lanes, p->y.channels);
+
+    if (!job->sums)
+        return points_of(p, lane_scratch(job, lane) + p->scratch, p->x.phases, x_first, x_last, begin, end, end - begin);
+    ct_points sums = points_of(p, job->sums, p->x.phases, 0, p->x.vectors, begin, end, p->y.channels);
+    sums.at += x_first * p->x.phases / job->across * sums.panel + begin * p->v->panel;
+    sums.first = x_first, sums.last = x_last;
+    return sums;
+}
+
+static void multiply_outer(const struct job *job, const ct_points *sums, int64_t point)
+{
+    const ct_bilinear_plan *p = job->p;
+    const int64_t panel = p->v->panel;
+    const ct_points x = kept_x(job), y = kept_y(job);
+
+    for (int64_t o = sums->begin; o < sums->end; o += panel)
+        p->v->multiply_outer(&(ct_outer_product){
+            .rows = least(panel, sums->end - o),
+            .panels = panels_of(p, sums->last - sums->first, p->x.phases),
+            .runs = 1,
+            .steps = job->end - job->begin,
+            .a = y.at + point * y.point + o / panel * y.panel,
+            .a_step = panel,
+            .b = x.at + point * x.point + sums->first * p->x.phases / job->across * x.panel,
+            .b_step = panel,
+            .b_panel = x.panel,
+            .c = sums->at + point * sums->point + (o - sums->begin) * panel,
+            .c_panel = sums->panel,
+            .c_row = panel,
+            .add = job->begin > 0,
+        });
+}
+
+/* All of a block. */
+static void finish_block(void *context, int lane, int64_t block)
 {
     const struct job *job = context;
-    const ct_bilinear_plan *p = job->p;
-    const int64_t panel = p->v->panel, y_pieces = ceil_divide(p->y.vectors, job->y_block);
-    int64_t x_first = piece / y_pieces * job->x_block, x_last = least(x_first + job->x_block, p->x.vectors);
-    int64_t y_first = piece % y_pieces * job->y_block, y_last = least(y_first + job->y_block, p->y.vectors);
-    int64_t begin = y_first * p->v->lanes, end = least(y_last * p->v->lanes, p->y.channels);
-    ct_points x = kept_x(job), y = kept_y(job), sums;
+    const ct_points sums = sums_of(job, lane, block);
 
-    if (job->sums) {
-        sums = points_of(p, job->sums, p->x.phases, 0, p->x.vectors, begin, end, p->y.channels);
-        sums.at += x_first * p->x.phases / job->across * sums.panel + begin * panel;
-        sums.first = x_first, sums.last = x_last;
-    } else {
-        sums = points_of(p, lane_scratch(job, lane) + p->scratch, p->x.phases, x_first, x_last, begin, end, end - begin);
-    }
-    x.at += x_first * p->x.phases / job->across * x.panel;
-    y.at += y_first / job->across * y.panel;
-    for (int64_t point = 0; point < p->points; point++)
-        for (int64_t o = begin; o < end; o += panel)
-            p->v->multiply_outer(&(ct_outer_product){
-                .rows = least(panel, end - o),
-                .panels = panels_of(p, x_last - x_first, p->x.phases),
-                .runs = 1,
-                .steps = job->end - job->begin,
-                .a = y.at + point * y.point + (o - begin) / panel * y.panel,
-                .a_step = panel,
-                .b = x.at + point * x.point,
-                .b_step = panel,
-                .b_panel = x.panel,
-                .c = sums.at + point * sums.point + (o - begin) * panel,
-                .c_panel = sums.panel,
-                .c_row = panel,
-                .add = job->begin > 0,
-            });
-    if (job->end == p->all)
-        ct_bilinear_weights_from(p, &sums, job->out, lane_scratch(job, lane));
+    for (int64_t point = 0; !job->sums && point < job->p->points; point++)
+        multiply_outer(job, &sums, point);
+    ct_bilinear_weights_from(job->p, &sums, job->out, lane_scratch(job, lane));
+}
+
+/* A block's sums at one point, over the tiles that are kept now. */
+static void add_point(void *context, int lane, int64_t piece)
+{
+    const struct job *job = context;
+    const ct_points sums = sums_of(job, lane, piece / job->p->points);
+
+    multiply_outer(job, &sums, piece % job->p->points);
 }
 
 static bool run_weight(ct_tape *tape, struct job *job)
@@ -318,9 +338,9 @@ static bool run_weight(ct_tape *tape, struct job *job)
     job->x_pieces = ceil_divide(p->x.vectors, job->across);
     int64_t operands = job->x_pieces + ceil_divide(p->y.vectors, job->across);
     job->tile_pieces = least(ceil_divide(PIECES, operands), ceil_divide(tiles, CHUNK));
-    int64_t pieces = ceil_divide(p->x.vectors, job->x_block) * ceil_divide(p->y.vectors, job->y_block);
-    int lanes = ct_parallel_lanes(most(pieces, operands * job->tile_pieces));
-    bool once = tiles == p->all;
+    int64_t blocks = ceil_divide(p->x.vectors, job->x_block) * ceil_divide(p->y.vectors, job->y_block);
+    bool once = tiles == p->all && blocks >= PIECES; /* else the points make pieces */
+    int lanes = ct_parallel_lanes(most(once ? blocks : blocks * p->points, operands * job->tile_pieces));
 
     job->scratch_floats = p->scratch;
     if (once)
@@ -338,8 +358,11 @@ static bool run_weight(ct_tape *tape, struct job *job)
         for (job->begin = 0; job->begin < p->all; job->begin = job->end) {
             job->end = least(job->begin + tiles, p->all);
             run_pieces(job, operands * job->tile_pieces, lanes, keep_both);
-            run_pieces(job, pieces, lanes, sum_block);
+            if (!once)
+                run_pieces(job, blocks * p->points, lanes, add_point);
         }
+        job->begin = 0;
+        run_pieces(job, blocks, lanes, finish_block);
     }
     ct_tape_drop(tape, sums);
     ct_tape_drop(tape, own);

@@ -4,6 +4,7 @@
 /* One tile: adds to, or sets, rows × panel of c. a's rows are a_row apart and its products a_step; one of the two is 1. */
 struct tile {
     const float *a, *b;
+    int64_t ahead; /* from a to what the next tile reads, which may come from the last-level cache: 64 bytes a step are asked for */
     const int64_t *a_run;
     int64_t a_row, a_step, a_group; /* a_group, b_group: runs apart, of an outer product */
     int64_t b_step, b_group;
@@ -27,11 +28,14 @@ ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, 
     for (int64_t r = 0; r < t->runs; r++) {
         const float *a = t->a + (outer ? r * t->a_group : t->a_run[r]);
         int64_t steps = r + 1 < t->runs ? t->run : t->last;
+        const float *next = a + t->ahead;
 
         if (outer)
             b = t->b + r * t->b_group;
         for (int64_t k = 0; k < steps; k++, a += a_step, b += b_step) {
             vec right[NV];
+            if (!outer)
+                __builtin_prefetch(next + k * 16);
 #pragma GCC unroll 4
             for (int v = 0; v < NV; v++)
                 right[v] = outer ? (vec)*(const loose *)(b + v * VL) : *(const vec *)(b + v * VL);
@@ -93,6 +97,7 @@ void V(ct_multiply)(const ct_product *p)
             for (int64_t g = 0; g < p->groups; g++)
                 for (int64_t m = 0; m < p->rows; m += step) {
                     t.a = p->a + g * p->a_group + m * p->a_row;
+                    t.ahead = step * p->a_row;
                     t.c = p->c + n * p->c_panel + g * p->c_group + m * p->c_row;
                     by_rows[least(step, p->rows - m)](&t);
                 }
