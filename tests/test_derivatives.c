@@ -223,6 +223,26 @@ Test(derivatives, not_linear)
     cr_expect(ct_adjoint_check(&i, &i, CT_SHAPE(3), 1, &report), "%s", report.message);
 }
 
+/* Half of x from the call number *context on: what is compared has the shape it had. */
+static ct_tensor *shrinks(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    return (*(int *)context)-- > 0 ? in[0] : ct_slice(t, in[0], 0, 0, ct_tensor_count(in[0]) / 2, 1);
+}
+
+Test(derivatives, shapes_that_change)
+{
+    ct_adjoint_report report;
+    ct_function i = { identity, NULL, 1 };
+    for (int64_t size = 4; size <= 400; size += 396) /* by matrices; by vectors alone */
+        for (int first = 0; first < 2; first++)
+            for (int calls = 0; calls < 9; calls++) {
+                int left = calls;
+                ct_function f = { shrinks, &left, 1 };
+                cr_expect(!ct_adjoint_check(first ? &f : &i, first ? &i : &f, CT_SHAPE(size), 1, &report) || left >= 0);
+                cr_expect(report.adjoint || report.status == CT_BAD_SHAPE || calls == 0, "%lld, %d calls: %s", (long long)size, calls, report.message);
+            }
+}
+
 /* An op whose rule differentiates: a sweep inside a sweep leaves the outer one's marks alone. y = f(a, b) with f = a² b. */
 static ct_tensor *square_times(ct_tape *t, ct_tensor *const in[], void *context) { return (void)context, ct_mul(t, ct_square(t, in[0]), in[1]); }
 static const ct_function inner = { square_times, NULL, 2 };

@@ -163,3 +163,74 @@ Test(gradcheck, replays)
     for (int j = 0; j < sample->inputs; j++)
         ct_tensor_release(in[j]);
 }
+
+/* ---- functions that do not do as they should ---- */
+
+/* What the float32 run is given may not have the float64 run's shape; a constant may come first, and stays what it is. */
+static ct_tensor *longer_in_float32(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    ct_tensor *y = ct_square(t, in[0]), *twice[] = { y, y };
+    return (void)context, ct_tensor_dtype(y) == CT_F32 ? ct_concat(t, 2, twice, 0) : y;
+}
+static ct_tensor *overwrites_mask(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    (void)context;
+    ((double *)ct_tensor_data_mutable(in[0]))[1] = 7;
+    return ct_square(t, in[1]);
+}
+FUNCTION(product, ct_mul(t, in[0], in[1]))
+
+Test(gradcheck, float32_changes_nothing_else)
+{
+    ct_gradcheck_report report;
+    ct_tensor *x[] = { ct_tensor_from(CT_F64, CT_SHAPE(2), (double[]){ 1, 2 }), ct_tensor_from(CT_F64, CT_SHAPE(2), (double[]){ 3, 4 }) };
+    const ct_gradcheck_options float32 = { .float32 = true }, first_constant = { .float32 = true, .constant = 1 };
+    cr_expect_eq(check(longer_in_float32, x[0], float32, &report), CT_UNDECIDABLE, "%s", report.message);
+    cr_expect(report.status == CT_BAD_SHAPE && strstr(report.message, "from (2,) to float32 (4,)"), "%s", report.message);
+    cr_expect_eq(ct_gradcheck(&(ct_function){ product, NULL, 2 }, x, &first_constant, &report), CT_RIGHT, "%s", report.message);
+    cr_expect_eq(ct_gradcheck(&(ct_function){ overwrites_mask, NULL, 2 }, x, &(ct_gradcheck_options){ .constant = 1 }, &report), CT_WRONG);
+    cr_expect_not_null(strstr(report.message, "changes its input in[0] in place"), "%s", report.message);
+    ct_tensor_release(x[0]), ct_tensor_release(x[1]);
+}
+
+/* What cannot be checked is refused with a sentence. */
+Test(gradcheck, refusals)
+{
+    ct_tensor *x = ct_tensor_from(CT_F64, CT_SHAPE(2, 2), (double[]){ 1, 2, 3, INFINITY }), *two[] = { x, x };
+    const ct_function one = { first_only, NULL, 1 }, both = { product, NULL, 2 }, none = { NULL, NULL, 1 };
+    const struct {
+        const ct_function *f;
+        ct_gradcheck_options options;
+        const char *says;
+    } cases[] = {
+        { &both, { .constant = 3 }, "every input is constant" },
+        { &one, { .order = -1 }, "an order of 0 to 8" },
+        { &one, { .order = 9 }, "an order of 0 to 8" },
+        { &one, { .reference = &both }, "the reference takes 2 inputs, the function 1" },
+        { &one, { .reference = &none }, "the reference takes 0 inputs" },
+        { &both, { .constant = 1 }, "input 1 is inf at (1, 1), where there is no derivative" },
+        { &none, { 0 }, "needs a function" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ct_gradcheck_report report;
+        cr_expect_eq(ct_gradcheck(cases[i].f, two, &cases[i].options, &report), CT_UNDECIDABLE);
+        cr_expect_eq(report.status, CT_BAD_ARGUMENT);
+        cr_expect_not_null(strstr(report.message, cases[i].says), "%s", report.message);
+    }
+    ct_tensor_release(x);
+}
+
+/* JSON is valid whatever an input is called. */
+Test(gradcheck, names_in_json)
+{
+    static const char *const names[] = { "xyθ1 θ2 θ3 θ4 θ5 θ6 θ7 θ8", "caf\xe9", "\"quoted\"\n", "" };
+    static const char *const as[] = { "\"input\":\"xy??1 ??2", "\"input\":\"caf?\"", "\"input\":\"\\\"quoted\\\"\\n\"", "\"input\":\"\"" };
+    ct_tensor *x = ct_tensor_full(CT_F64, CT_SHAPE(2, 3), 0.5);
+    for (int i = 0; i < 4; i++) {
+        ct_gradcheck_report report;
+        char text[1500];
+        check(exp_broken, x, (ct_gradcheck_options){ .names = &names[i] }, &report);
+        cr_expect_not_null(strstr(ct_gradcheck_json(&report, text, sizeof text), as[i]), "%s", text);
+    }
+    ct_tensor_release(x);
+}

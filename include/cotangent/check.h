@@ -101,7 +101,7 @@ typedef struct ct_gradcheck_options {
     unsigned constant;            /* 1 << j: in[j] is not differentiated (class indices, masks) */
     int64_t elements;             /* of an input: more are sampled and covered by dense directions; 0: 128 */
     bool float32;                 /* also f and its gradient in float32 against float64, within a rounding bound; f must work in both */
-    const ct_function *reference; /* an independent definition, whose values f must have; or NULL */
+    const ct_function *reference; /* an independent definition, of the same inputs, whose values f must have; or NULL */
     const char *const *names;     /* of the inputs, for the report; NULL: "in[0]", … */
 } ct_gradcheck_options;
 
@@ -122,7 +122,7 @@ typedef struct ct_gradcheck_report {
     int order;
     uint64_t seed;
     int64_t comparisons, right, wrong, kinks, undecidable, evaluations;
-    unsigned unused;              /* 1 << j: f does not depend on in[j] here */
+    unsigned unused;              /* 1 << j: f (of order n: its derivative of order n − 1) does not depend on in[j] here */
     double digits;                /* that the worst comparison called right agrees to, of the largest derivative; 17: all equal to the bit */
     double digits_float32;        /* the same of float32's values and gradients against float64's; 17 where none was compared */
     ct_finding worst;

@@ -19,6 +19,15 @@ static ct_tensor *apply(ct_tape *tape, const char *who, const ct_function *f, ct
     return y != NULL ? y : ct_fail(tape, CT_BAD_ARGUMENT, "%s: the function returned NULL", who);
 }
 
+/* The same, of a shape that an earlier call had. */
+static ct_tensor *apply_again(ct_tape *tape, const char *who, const ct_function *f, ct_tensor *x, ct_shape shape)
+{
+    ct_tensor *y = apply(tape, who, f, x);
+    if (y != NULL && !ct_shape_equal(y->shape, shape))
+        return ct_fail(tape, CT_BAD_SHAPE, "%s: the function's result changed its shape, from %s to %s", who, CT_TEXT(shape), CT_TEXT(y->shape));
+    return y;
+}
+
 static bool all_zero(ct_tape *tape, const char *who, const ct_tensor *y)
 {
     if (y == NULL)
@@ -161,10 +170,10 @@ static bool compare(ct_adjoint_report *r, double left, double right, double boun
 }
 
 /* f(a) + f(b) = f(a + b), within `bound` of the values' magnitude. */
-static bool additive(ct_tape *tape, const ct_function *f, const char *name, ct_tensor *a, ct_tensor *b, ct_adjoint_report *r)
+static bool additive(ct_tape *tape, const ct_function *f, const char *name, ct_tensor *a, ct_tensor *b, ct_shape shape, ct_adjoint_report *r)
 {
-    ct_tensor *fa = apply(tape, name, f, a), *fb = apply(tape, name, f, b), *sum = ct_add(tape, a, b);
-    ct_tensor *together = sum ? apply(tape, name, f, sum) : NULL;
+    ct_tensor *fa = apply_again(tape, name, f, a, shape), *fb = apply_again(tape, name, f, b, shape), *sum = ct_add(tape, a, b);
+    ct_tensor *together = sum ? apply_again(tape, name, f, sum, shape) : NULL;
     if (fa == NULL || fb == NULL || together == NULL)
         return false;
     double largest = 0;
@@ -185,9 +194,10 @@ static bool by_vectors(ct_tape *tape, const ct_function *f, const ct_function *g
 {
     ct_tensor *x = integers(tape, in, random), *y = integers(tape, out, random), *x2 = integers(tape, in, random),
               *y2 = integers(tape, out, random);
-    if (x == NULL || y == NULL || x2 == NULL || y2 == NULL || !additive(tape, f, "f", x, x2, r) || !additive(tape, g, "g", y, y2, r))
+    if (x == NULL || y == NULL || x2 == NULL || y2 == NULL || !additive(tape, f, "f", x, x2, out, r) ||
+        !additive(tape, g, "g", y, y2, in, r))
         return false;
-    ct_tensor *fx = apply(tape, "f", f, x), *gy = apply(tape, "g", g, y);
+    ct_tensor *fx = apply_again(tape, "f", f, x, out), *gy = apply_again(tape, "g", g, y, in);
     if (fx == NULL || gy == NULL)
         return false;
     double magnitude = 0;
@@ -203,6 +213,10 @@ static bool by_matrices(ct_tape *tape, const ct_function *f, const ct_function *
     if (a == NULL || b == NULL)
         return false;
     const int64_t rows = a->shape.extent[0], columns = a->shape.extent[1];
+    if (b->shape.extent[0] != columns || b->shape.extent[1] != rows) {
+        ct_fail(tape, CT_BAD_SHAPE, "a function changed the shape of its result: f's matrix is %s, g's %s", CT_TEXT(a->shape), CT_TEXT(b->shape));
+        return false;
+    }
     double largest = 0;
     for (int64_t i = 0; i < a->count; i++)
         largest = fmax(largest, fabs(ct_tensor_at(a, i)));

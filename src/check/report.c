@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "check.h"
+#include "gradcheck.h"
 
 const char *ct_verdict_name(ct_verdict verdict)
 {
@@ -12,25 +12,23 @@ const char *ct_verdict_name(ct_verdict verdict)
     return (unsigned)verdict < sizeof names / sizeof *names ? names[verdict] : "unknown";
 }
 
-/* "weight[1, 0, 2]", "all inputs" or "the value". */
-static const char *place(const ct_finding *finding, char *text, size_t size)
+void ct_finding_place(const ct_finding *finding, char *text, size_t size)
 {
-    if (finding->index.rank < 0)
-        return "a direction over all inputs";
-    if (finding->name[0] == '\0')
-        return "the value";
-    size_t length = (size_t)snprintf(text, size, "%s[", finding->name);
+    if (finding->index.rank < 0 || finding->name[0] == '\0') {
+        snprintf(text, size, "%s", finding->index.rank < 0 ? "a direction over all inputs" : "the value");
+        return;
+    }
+    size_t length = (size_t)snprintf(text, size, "%s", finding->name);
     for (int i = 0; i < finding->index.rank && length < size; i++)
-        length += (size_t)snprintf(text + length, size - length, "%s%" PRId64, i ? ", " : "", finding->index.extent[i]);
-    if (length < size)
-        snprintf(text + length, size - length, "]");
-    return text;
+        length += (size_t)snprintf(text + length, size - length, "%s%" PRId64 "%s", i ? ", " : "[", finding->index.extent[i],
+                                   i == finding->index.rank - 1 ? "]" : "");
 }
 
 char *ct_gradcheck_text(const ct_gradcheck_report *r, char *text, size_t size)
 {
     const ct_finding *w = &r->worst;
     char where[300], output[48];
+    ct_finding_place(w, where, sizeof where);
     snprintf(output, sizeof output, w->output < 0 ? "a combination of the outputs" : "output %" PRId64, w->output);
     int length = snprintf(text, size, "%s: %s\n", ct_verdict_name(r->verdict), r->message);
     if (length >= 0 && (size_t)length < size && w->check != NULL)
@@ -39,8 +37,21 @@ char *ct_gradcheck_text(const ct_gradcheck_report *r, char *text, size_t size)
                            " undecidable; %" PRId64 " evaluations; seed %" PRIu64 "\n"
                            "worst: %s, %s by %s: analytic %.17g, numeric %.17g ± %.2g (step %.3g)\n",
                            r->order, r->comparisons, r->right, r->wrong, r->kinks, r->undecidable, r->evaluations, r->seed, w->check, output,
-                           place(w, where, sizeof where), w->analytic, w->numeric, w->error_bar, w->step);
+                           where, w->analytic, w->numeric, w->error_bar, w->step);
     return text;
+}
+
+/* JSON is UTF-8. A name may not be, or be cut within a letter. */
+static json_t *string(const char *text)
+{
+    json_t *whole = json_string(text);
+    char plain[sizeof((ct_gradcheck_report *)NULL)->message];
+    if (whole != NULL)
+        return whole;
+    snprintf(plain, sizeof plain, "%s", text);
+    for (char *p = plain; *p != '\0'; p++)
+        *p = (unsigned char)*p < 0x80 ? *p : '?';
+    return json_string(plain);
 }
 
 /* JSON has no NaN and no infinity: null. */
@@ -52,12 +63,12 @@ char *ct_gradcheck_json(const ct_gradcheck_report *r, char *text, size_t size)
     json_t *index = json_array();
     for (int i = 0; i < w->index.rank; i++)
         json_array_append_new(index, json_integer(w->index.extent[i]));
-    json_t *worst = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "check", w->check ? w->check : "", "verdict",
-                              ct_verdict_name(w->verdict), "input", w->name, "index", index, "output",
+    json_t *worst = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "check", w->check ? w->check : "", "verdict",
+                              ct_verdict_name(w->verdict), "input", string(w->name), "index", index, "output",
                               w->output < 0 ? json_null() : json_integer(w->output), "analytic", number(w->analytic), "numeric",
                               number(w->numeric), "error_bar", number(w->error_bar), "step", number(w->step));
-    json_t *whole = json_pack("{s:s, s:s, s:s, s:i, s:s#, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o}", "verdict", ct_verdict_name(r->verdict),
-                              "status", ct_status_string(r->status), "message", r->message, "order", r->order, "seed", "", 0, "comparisons",
+    json_t *whole = json_pack("{s:s, s:s, s:o, s:i, s:s#, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o}", "verdict", ct_verdict_name(r->verdict),
+                              "status", ct_status_string(r->status), "message", string(r->message), "order", r->order, "seed", "", 0, "comparisons",
                               (json_int_t)r->comparisons, "right", (json_int_t)r->right, "wrong", (json_int_t)r->wrong, "kinks",
                               (json_int_t)r->kinks, "undecidable", (json_int_t)r->undecidable, "evaluations", (json_int_t)r->evaluations,
                               "unused", (int)r->unused, "digits", number(r->digits), "digits_float32",

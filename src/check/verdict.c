@@ -6,6 +6,16 @@
 /* A bar wider than this part of the largest derivative could hide an error of a size that matters: undecidable. */
 static const double resolution = 1e-4, negligible = 1e-8;
 
+ct_shape ct_check_index(ct_shape shape, int64_t element)
+{
+    for (int axis = shape.rank - 1; axis >= 0; axis--) {
+        const int64_t extent = shape.extent[axis];
+        shape.extent[axis] = element % extent;
+        element /= extent;
+    }
+    return shape;
+}
+
 ct_finding ct_finding_at(const struct ct_checking *c, const char *check, const struct ct_direction *direction, int64_t row)
 {
     ct_finding finding = { .check = check, .output = c->probe.combination != NULL ? -1 : row };
@@ -15,13 +25,7 @@ ct_finding ct_finding_at(const struct ct_checking *c, const char *check, const s
         finding.index.rank = -1;
         return finding;
     }
-    finding.index = c->probe.x[direction->input]->shape;
-    int64_t rest = direction->element;
-    for (int axis = finding.index.rank - 1; axis >= 0; axis--) {
-        const int64_t extent = finding.index.extent[axis];
-        finding.index.extent[axis] = rest % extent;
-        rest /= extent;
-    }
+    finding.index = ct_check_index(c->probe.x[direction->input]->shape, direction->element);
     snprintf(finding.name, sizeof finding.name, "%s", c->name[direction->input]);
     return finding;
 }
@@ -125,41 +129,12 @@ static void explain(struct ct_line *line, int64_t row, double bar, ct_finding *f
         finding->verdict = CT_KINK;
 }
 
-/* ct_check_rounding of the outputs as a row combines them. */
-static double row_rounding(struct ct_checking *c, const struct ct_direction *d, int64_t row)
+void ct_finding_require_resolution(const struct ct_checking *c, double size, ct_finding *finding)
 {
-    struct ct_probe *p = &c->probe;
-    if (p->combination != NULL)
-        return ct_check_rounding(c, d, p->combination + row * p->outputs);
-    const size_t mark = ct_tape_mark(p->store);
-    double *unit = ct_probe_array(p, p->outputs), bound = 0;
-    if (unit != NULL) {
-        unit[row] = 1;
-        bound = ct_check_rounding(c, d, unit);
-    }
-    ct_tape_drop_since(p->store, mark);
-    return bound;
-}
-
-/* What rounding may change in a difference of this step, by the record of f: measured noise does not see the steps of a staircase,
- * as of (x + 10¹²) − 10¹², from one of its treads. Twice, for the extrapolation. */
-static double hidden_noise(struct ct_checking *c, int64_t row, double step)
-{
-    if (c->rounding[row] < 0)
-        c->rounding[row] = row_rounding(c, NULL, row);
-    return step > 0 ? 2 * c->rounding[row] / step : 0;
-}
-
-void ct_finding_reconsider(struct ct_checking *c, const struct ct_direction *d, const double *v, int64_t row, ct_finding *finding)
-{
-    enum { MOST = 64 }; /* a bound costs a sweep of second order; who accuses more often is wrong for other reasons */
-    const double off = fabs(finding->analytic - finding->numeric);
-    if (finding->verdict != CT_WRONG || !isfinite(off) || c->reconsidered++ >= MOST)
-        return;
-    /* Two ways to compute it, each with its roundings, and twice the first order. */
-    const double bar = finding->error_bar + 4 * (v != NULL ? ct_check_rounding(c, d, v) : row_rounding(c, d, row));
-    if (off <= bar)
-        finding->verdict = CT_RIGHT, finding->error_bar = bar;
+    size = fmax(size, fmax(fabs(finding->analytic), fabs(finding->numeric)));
+    const bool nothing = fabs(finding->numeric) <= finding->error_bar && finding->error_bar * finding->step <= negligible * c->probe.magnitude;
+    if (finding->verdict == CT_RIGHT && finding->error_bar > resolution * size && !nothing)
+        finding->verdict = CT_UNDECIDABLE;
 }
 
 /* f has the same values at both ends of a step, and not of all steps. */
@@ -173,16 +148,6 @@ static bool is_on_a_tread(const struct ct_line *line, int64_t row, double step)
         moves |= !same;
     }
     return flat && moves;
-}
-
-/* A right value within a wide bar decides nothing. Where all is zero there is nothing to compare the bar with, but what the function's own
- * values would make of it. */
-static void require_resolution(const struct ct_checking *c, double size, ct_finding *finding)
-{
-    size = fmax(size, fmax(fabs(finding->analytic), fabs(finding->numeric)));
-    const bool nothing = fabs(finding->numeric) <= finding->error_bar && finding->error_bar * finding->step <= negligible * c->probe.magnitude;
-    if (finding->verdict == CT_RIGHT && finding->error_bar > resolution * size && !nothing)
-        finding->verdict = CT_UNDECIDABLE;
 }
 
 /* One verdict, from one line. */
@@ -203,8 +168,8 @@ static void decide(struct ct_checking *c, struct ct_line *line, int64_t row, dou
     else if (is_kink(line, row, &(double){ 0 }, &(double){ 0 })) /* a symmetric one */
         finding->verdict = CT_KINK;
     if (finding->verdict == CT_RIGHT && is_on_a_tread(line, row, finding->step))
-        finding->error_bar += hidden_noise(c, row, finding->step);
-    require_resolution(c, size, finding);
+        finding->error_bar += ct_check_hidden_noise(c, row, finding->step);
+    ct_finding_require_resolution(c, size, finding);
 }
 
 void ct_decide(struct ct_checking *c, struct ct_line *line, int64_t row, double analytic, double bar, double size, ct_finding *finding)
@@ -216,17 +181,10 @@ void ct_decide(struct ct_checking *c, struct ct_line *line, int64_t row, double 
     for (int n = 0; n < 2 && finding->verdict == CT_WRONG && isfinite(analytic) && c->doubts < DOUBTS; n++) {
         const size_t mark = ct_tape_mark(c->probe.store);
         struct ct_line other;
-        c->doubts++;
         if (ct_probe_noise(&c->probe, &c->random) && ct_line_sweep(&c->probe, line->direction, shrink[n], &other))
             decide(c, &other, row, analytic, bar, size, finding);
         ct_tape_drop_since(c->probe.store, mark);
     }
-    ct_finding_reconsider(c, &line->direction, NULL, row, finding);
-    if (finding->verdict == CT_WRONG && isfinite(analytic)) {
-        const double wide = finding->error_bar + hidden_noise(c, row, finding->step);
-        if (fabs(analytic - finding->numeric) <= wide) {
-            finding->verdict = CT_RIGHT, finding->error_bar = wide;
-            require_resolution(c, size, finding);
-        }
-    }
+    c->doubts += finding->verdict == CT_WRONG;
+    ct_finding_doubt(c, &line->direction, row, size, finding);
 }
