@@ -132,6 +132,8 @@ test: deps ## build and run every test
 	+@$(SUBMAKE) $(BUILD)/test $(LESSONS:examples/%.c=$(BUILD)/%) $(BENCHES) $(BUILD)/dcgan $(BUILD)/faults-subject $(BUILD)/faults-malloc.so
 	$(RUN) $(BUILD)/test
 	@VERBS="save rotate" tests/faults/run $(BUILD) EIO KILL
+	@STARTS="fresh resumed" EVERY=25 tests/faults/dcgan $(BUILD) EIO KILL
+	@EVERY=200 tests/faults/dcgan $(BUILD) ENOMEM
 	@$(RUN) $(BUILD)/bench-conv --threads 1 --filter dcgan32.1 --seconds 0
 	@$(RUN) $(BUILD)/bench-scalar --seconds 0
 	@$(RUN) $(BUILD)/dcgan bench --size 16 --channels 1 --ngf 4 --ndf 4 --batch 4 --steps 2

@@ -150,7 +150,7 @@ Test(ahead, a_failure_is_told_where_its_batch_is_due)
     for (int i = 0; i < 20 && status == CT_OK; i++, unchanged = status == CT_OK ? position : unchanged)
         status = ahead_next(ahead, batch, &position, &error);
     cr_expect_eq(status, CT_BAD_FORMAT);
-    cr_expect_not_null(strstr(error.message, "no batch of 4 among 10 images"), "%s", error.message);
+    cr_expect_not_null(strstr(error.message, "of 10 images fewer than the 4 of a batch can be read"), "%s", error.message);
     cr_expect_eq(ahead_next(ahead, batch, &position, &error), CT_BAD_FORMAT);
     cr_expect(position.epoch == unchanged.epoch && position.index == unchanged.index);
     ahead_close(ahead), data_close(data), ct_tensor_release(batch), ct_tensor_release(other);

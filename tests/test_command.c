@@ -128,7 +128,8 @@ Test(command, wrong_configurations_are_named)
     expect_config_refusal("{\"whole\": 3, \"whole\": 4}", "duplicate");
     expect_config_refusal("[]", "needs an object");
     expect_config_refusal("{", "line 1");
-    expect_refusal(PARSE("--config", "/nonexistent/file"), "no settings: unable to open /nonexistent/file: No such file or directory");
+    expect_refusal(PARSE("--config", "/tmp"), "cannot read /tmp: Is a directory");
+    expect_refusal(PARSE("--config", "/nonexistent/file"), "cannot read /nonexistent/file: No such file or directory");
 }
 
 /* Settings that memory left incomplete would be another run's. */

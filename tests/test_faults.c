@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <criterion/criterion.h>
 
@@ -90,6 +91,23 @@ Test(faults, short_writes_at_every_4_KiB)
         free(bytes), free(old);
         unlink("file");
     }
+}
+
+/* As root, a rename would put the file in the place of a pipe, or of /dev/null. */
+Test(faults, what_is_no_file_is_not_replaced)
+{
+    cr_assert(mkfifo("pipe", 0600) == 0 && mkdir("folder", 0700) == 0 && symlink("pipe", "link") == 0);
+    static const char *const paths[] = { "pipe", "folder", "link" };
+    for (int i = 0; i < 3; i++) {
+        char message[80];
+        struct stat about;
+        snprintf(message, sizeof message, "cannot write %s: it is there, and no regular file", paths[i]);
+        cr_expect_eq(write_npy(paths[i], 1), CT_IO_ERROR);
+        cr_expect_str_eq(error.message, message);
+        cr_expect(stat(paths[i], &about) == 0 && !S_ISREG(about.st_mode));
+    }
+    cr_expect_eq(files_here(), 3);
+    cr_assert_eq(rmdir("folder"), 0);
 }
 
 /* ---- single calls that fail, which no limit of the system brings about ---- */

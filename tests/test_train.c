@@ -86,8 +86,12 @@ Test(train, refuses_before_it_begins)
     options.data.source = pictures(8, -1);
     options.data.size = 24;
     cr_expect_eq(train(&options, &error), CT_BAD_ARGUMENT);
-    cr_expect_not_null(strstr(error.message, "size 24"), "%s", error.message);
+    cr_expect_str_eq(error.message, "--size 24: needs 16, 32, 64 or 128, as the networks double a side of 4");
     options.data.size = 16;
+    options.data.channels = 2;
+    cr_expect_eq(train(&options, &error), CT_BAD_ARGUMENT);
+    cr_expect_str_eq(error.message, "--channels 2: needs 1, grey, or 3, colour");
+    options.data.channels = 1;
     options.loss = "lsgan";
     cr_expect_eq(train(&options, &error), CT_BAD_ARGUMENT);
     cr_expect_not_null(strstr(error.message, "needs gan or wgan-gp"), "%s", error.message);

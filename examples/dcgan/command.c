@@ -135,14 +135,28 @@ static ct_status set_json(const struct setting *setting, void *options, const js
 
 /* ---- configuration ---- */
 
-static ct_status read_config(const struct verb *verb, const char *path, void *options, ct_error *error)
+json_t *command_read_json(const char *path, ct_error *error)
 {
     json_error_t where;
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
-    if (root == NULL && where.line < 1) /* not even opened; the text names the file */
-        return ct_error_set(error, CT_IO_ERROR, "no settings: %s", where.text);
+    FILE *file = fopen(path, "r");
+    json_t *root = file != NULL ? json_loadf(file, JSON_REJECT_DUPLICATES, &where) : NULL;
+    if (file == NULL || ferror(file)) { /* what was read of it may look like a wrong file */
+        ct_error_set(error, CT_IO_ERROR, "cannot read %.300s: %s", path, strerror(errno));
+        json_decref(root);
+        root = NULL;
+    } else if (root == NULL) {
+        ct_error_set(error, CT_BAD_FORMAT, "%.200s, line %d: %s", path, where.line, where.text);
+    }
+    if (file != NULL)
+        fclose(file);
+    return root;
+}
+
+static ct_status read_config(const struct verb *verb, const char *path, void *options, ct_error *error)
+{
+    json_t *root = command_read_json(path, error);
     if (root == NULL)
-        return ct_error_set(error, CT_BAD_FORMAT, "%.200s, line %d: %s", path, where.line, where.text);
+        return error->status;
     ((struct common *)options)->held = root;
     if (!json_is_object(root))
         return ct_error_set(error, CT_BAD_FORMAT, "%.200s: needs an object of settings, as {\"steps\": 2000}", path);

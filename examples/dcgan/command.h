@@ -57,6 +57,9 @@ void command_close(void *options);
 /* The settings as a JSON object that --config reads; malloc'd, NULL when memory is out. */
 char *command_json(const struct verb *verb, const void *options);
 
+/* A JSON file; NULL after a message with its path. */
+struct json_t *command_read_json(const char *path, ct_error *error);
+
 /* Which of `count` names (step bytes apart) is nearest to text by edit distance; NULL when none is near. */
 const char *command_nearest(const char *text, const void *names, int count, size_t step);
 

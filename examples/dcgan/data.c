@@ -70,6 +70,17 @@ static bool from_fonts(const struct data_options *options)
     return strcmp(options->source, "glyphs") == 0;
 }
 
+ct_status data_check(const struct data_options *options, ct_error *error)
+{
+    if (options->channels == 2)
+        return ct_error_set(error, CT_BAD_ARGUMENT, "--channels 2: needs 1, grey, or 3, colour");
+    for (int64_t size = 16; size <= 128; size *= 2)
+        if (options->size == size)
+            return CT_OK;
+    return ct_error_set(error, CT_BAD_ARGUMENT, "--size %lld: needs 16, 32, 64 or 128, as the networks double a side of 4",
+                        (long long)options->size);
+}
+
 ct_status data_open(struct data **opened, const struct data_options *options, int64_t batch, ct_error *error)
 {
     struct data *data = *opened = calloc(1, sizeof *data);

@@ -126,6 +126,9 @@ struct data_options {
     WHOLE(type, data.seed, "seed", "1", 0, 9e15, "the same seed gives the same pictures, whatever the threads"), \
     FLAG(type, data.flip, "flip", "mirror half of the pictures of files")
 
+/* Refuses sizes and channels that no network here has. */
+ct_status data_check(const struct data_options *options, ct_error *error);
+
 struct data;
 
 /* For batches of that many. data_close gives it back; NULL when the status is not CT_OK. */

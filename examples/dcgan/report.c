@@ -337,13 +337,10 @@ static ct_status write_file(const struct parts *parts, const char *name,
 ct_status report_write(const char *folder, ct_error *error)
 {
     char path[4200];
-    json_error_t where;
     snprintf(path, sizeof path, "%.4000s/settings.json", folder);
-    struct parts parts = { .folder = folder, .settings = json_load_file(path, JSON_REJECT_DUPLICATES, &where) };
-    if (!json_is_object(parts.settings)) {
-        json_decref(parts.settings);
-        return ct_error_set(error, CT_IO_ERROR, "%.300s holds no run: settings.json: %s", folder, where.text);
-    }
+    struct parts parts = { .folder = folder, .settings = command_read_json(path, error) };
+    if (parts.settings == NULL)
+        return error->status;
     snprintf(path, sizeof path, "%.4000s/log.csv", folder);
     ct_status status = rows_read(&parts.rows, path, error);
     if (status == CT_OK)

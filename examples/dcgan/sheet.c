@@ -51,7 +51,9 @@ static ct_status run(const void *given, ct_error *error)
 {
     const struct sheet_options *options = given;
     struct data *data;
-    ct_status status = data_open(&data, &options->data, 1, error);
+    ct_status status = data_check(&options->data, error);
+    if (status == CT_OK)
+        status = data_open(&data, &options->data, 1, error);
     if (status != CT_OK)
         return status;
     ct_tensor *sheet = take(data, &options->data, options->count, error);

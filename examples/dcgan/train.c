@@ -145,8 +145,11 @@ static ct_status run_open(struct run *run, ct_error *error)
     run->loss = dcgan_loss_named(options->loss);
     if (run->loss == NULL)
         return ct_error_set(error, CT_BAD_ARGUMENT, "--loss %.80s: needs gan or wgan-gp", options->loss);
+    ct_status status = data_check(&options->data, error);
+    if (status != CT_OK)
+        return status;
     run->lr = isnan(options->lr) ? run->loss->lr : options->lr;
-    ct_status status = dcgan_open(&run->gan, run->loss, &shape, (int)options->batch, run->lr,
+    status = dcgan_open(&run->gan, run->loss, &shape, (int)options->batch, run->lr,
                                   isnan(options->beta1) ? -1 : options->beta1, &weights, error);
     if (status != CT_OK)
         return status;

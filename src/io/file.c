@@ -66,6 +66,9 @@ ct_status ct_folder_sync(const char *path, ct_error *error)
 ct_status ct_file_replace(const char *path, int count, const struct ct_piece pieces[], ct_error *error)
 {
     size_t length = strlen(path) + 48;
+    struct stat about;
+    if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) /* the rename would put a file in a device's place */
+        return ct_error_set(error, CT_IO_ERROR, "cannot write %s: it is there, and no regular file", path);
     char *temporary = ct_allocate(length);
     if (temporary == NULL)
         return ct_error_set(error, CT_NO_MEMORY, "cannot write %s: out of memory", path);

@@ -268,8 +268,8 @@ static ct_status gather(ct_loader *loader, float *to, int64_t *got, ct_error *er
             break;
         filled = 0; /* of a batch that the epoch's end cut short */
         if (++epochs == 2)
-            return ct_error_set(error, CT_BAD_FORMAT, "loader: no batch of %lld among %lld images; %lld were skipped so far",
-                                (long long)batch, (long long)loader->count, (long long)loader->skipped);
+            return ct_error_set(error, CT_BAD_FORMAT, "loader: of %lld images fewer than the %lld of a batch can be read",
+                                (long long)loader->count, (long long)batch);
     }
     *got = filled;
     return CT_OK;
