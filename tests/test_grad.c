@@ -289,3 +289,44 @@ Test(grad, steady_state_allocates_nothing)
     ct_tensor_release(w), ct_tensor_release(x);
     ct_tape_free(tape);
 }
+
+/* A rule of another shape or dtype would be broadcast and added: it is an error that names the op. */
+static bool copy_shape(ct_tape *tape, const ct_call *call, ct_shape *out) { return (void)tape, *out = ct_tensor_shape(call->in[0]), true; }
+static bool copy_values(ct_tape *tape, ct_call *call) { return (void)tape, ct_tensor_assign(call->out, call->in[0]) == CT_OK; }
+static ct_tensor *first_alone(ct_tape *tape, const ct_call *call, int operand, ct_tensor *g)
+{
+    return (void)call, (void)operand, ct_slice(tape, g, 0, 0, 1, 1);
+}
+static ct_tensor *single_precision(ct_tape *tape, const ct_call *call, int operand, ct_tensor *g)
+{
+    ct_tensor *half = ct_tape_tensor(tape, CT_F32, ct_tensor_shape(g));
+    (void)call, (void)operand;
+    return ct_tensor_fill(half, 1) == CT_OK ? half : NULL;
+}
+
+Test(grad, rules_keep_shape_and_dtype)
+{
+    static const struct {
+        ct_op op;
+        ct_status status;
+        const char *says;
+    } cases[] = {
+        { { .name = "narrow", .arity = 1, .shape = copy_shape, .forward = copy_values, .vjp = first_alone, .jvp = first_alone }, CT_BAD_SHAPE,
+          "of narrow (op 1 of the tape) by operand 0 is float64 (1,), not float64 (3,)" },
+        { { .name = "coarse", .arity = 1, .shape = copy_shape, .forward = copy_values, .vjp = single_precision, .jvp = single_precision }, CT_BAD_DTYPE,
+          "of coarse (op 1 of the tape) by operand 0 is float32 (3,), not float64 (3,)" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ct_tape *tape = ct_tape_new();
+        ct_tensor *x = ct_tensor_ones(CT_F64, CT_SHAPE(3)), *pushed;
+        ct_requires_grad(x, true);
+        ct_tensor *in = ct_scale(tape, x, 2), *y = ct_sum(tape, ct_apply(tape, &cases[i].op, 1, &in, NULL, 0));
+        cr_assert(eq(int, ct_push(tape, 1, &x, &x, 1, &y, &pushed, 0), cases[i].status));
+        cr_expect(strstr(ct_tape_message(tape), cases[i].says) != NULL && strstr(ct_tape_message(tape), "forward") != NULL, "%s", ct_tape_message(tape));
+        ct_tape_clear_status(tape);
+        cr_assert(eq(int, ct_backward(tape, y), cases[i].status));
+        cr_expect(strstr(ct_tape_message(tape), cases[i].says) != NULL, "%s", ct_tape_message(tape));
+        ct_tape_free(tape);
+        ct_tensor_release(x);
+    }
+}

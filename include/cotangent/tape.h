@@ -116,8 +116,8 @@ struct ct_op {
     /* Fills out (and may set aux, one reference of which the call takes over). false after ct_fail. */
     bool (*forward)(ct_tape *tape, ct_call *call);
 
-    /* The cotangent of one operand from the output's, and the tangent of the output from one operand's: taped ops only, so
-     * that they can be differentiated again. A NULL row entry: no derivative (an error); ct_zero_derivative: zero almost
+    /* The cotangent of one operand from the output's, and the tangent of the output from one operand's, of the same dtype and shape: taped ops
+     * only, so that they can be differentiated again. A NULL row entry: no derivative (an error); ct_zero_derivative: zero almost
      * everywhere. A NULL result without a failure means zero. */
     ct_tensor *(*vjp)(ct_tape *tape, const ct_call *call, int operand, ct_tensor *cotangent);
     ct_tensor *(*jvp)(ct_tape *tape, const ct_call *call, int operand, ct_tensor *tangent);

@@ -46,15 +46,27 @@ static bool leads_on(const struct ct_node *node)
     return any;
 }
 
-/* A row's vjp or jvp; in anomaly mode its result must be finite. */
+/* What a rule made has the dtype and shape of what it is the derivative of, and in anomaly mode is finite. A sum would broadcast it. */
+static bool check_rule(ct_tape *tape, const struct ct_node *node, const char *mode, int operand, const ct_tensor *direction,
+                       const ct_tensor *result, const ct_tensor *like)
+{
+    if (result->dtype == like->dtype && ct_shape_equal(result->shape, like->shape))
+        return !tape->anomaly || ct_anomaly_derivative(tape, node, mode, operand, direction, result);
+    ct_fail(tape, result->dtype != like->dtype ? CT_BAD_DTYPE : CT_BAD_SHAPE, "%s of %s (op %lld of the tape) by operand %d is %s %s, not %s %s", mode,
+            node->call.op->name, (long long)node->index, operand, ct_dtype_name(result->dtype), CT_TEXT(result->shape), ct_dtype_name(like->dtype),
+            CT_TEXT(like->shape));
+    return false;
+}
+
+/* A row's vjp or jvp. */
 static ct_tensor *apply_rule(ct_tape *tape, const struct ct_node *node, bool back, int operand, ct_tensor *direction)
 {
     const ct_call *call = &node->call;
     tape->inside_rule++;
     ct_tensor *result = (back ? call->op->vjp : call->op->jvp)(tape, call, operand, direction);
     tape->inside_rule--;
-    if (tape->anomaly && result != NULL &&
-        !ct_anomaly_derivative(tape, node, back ? "the derivative" : "the forward derivative", operand, direction, result))
+    if (result != NULL && !check_rule(tape, node, back ? "the derivative" : "the forward derivative", operand, direction, result,
+                                      back ? call->in[operand] : call->out))
         return NULL;
     return result;
 }
@@ -86,8 +98,7 @@ static bool pull(ct_tape *tape, struct ct_node *node)
             return false;
         }
         ct_tensor *operand = fused ? gradient[i] : apply_rule(tape, node, true, i, cotangent);
-        if (tape->anomaly && fused && operand != NULL &&
-            !ct_anomaly_derivative(tape, node, "the fused derivative", i, cotangent, operand))
+        if (fused && operand != NULL && !check_rule(tape, node, "the fused derivative", i, cotangent, operand, call->in[i]))
             return false;
         if (operand == NULL && ct_tape_status(tape) != CT_OK)
             return false;
