@@ -136,6 +136,7 @@ test: deps ## build and run every test
 	@EVERY=200 tests/faults/dcgan $(BUILD) ENOMEM
 	@$(RUN) $(BUILD)/bench-conv --threads 1 --filter dcgan32.1 --seconds 0
 	@$(RUN) $(BUILD)/bench-scalar --seconds 0
+	@$(RUN) $(BUILD)/bench-ops --threads 1 --seconds 0 --filter linear
 	@$(RUN) $(BUILD)/dcgan bench --size 16 --channels 1 --ngf 4 --ndf 4 --batch 4 --steps 2
 	@scripts/check-docs $(BUILD)
 	@scripts/check-resume $(BUILD) 5

@@ -164,13 +164,29 @@ def bench_scalar():
           "of CPU time"), rows)
 
 
+# ---- ops that are no convolution ----
+
+
+def bench_ops(threads):
+    env, ours, theirs = environment(threads), {}, {}
+    choice = ["--seconds", "0" if o.quick else "0.1", "--filter", o.filter]
+    for _ in range(o.rounds):
+        for command, results in ([o.build + "/bench-ops", "--threads", str(threads)], ours), ([o.python, HERE + "/torch_ops.py"], theirs):
+            for r in run(command + choice, env)[0]:
+                results.setdefault(r["op"], []).append(r)
+    rows = [(name, *(f"{least(side[name], key):.2f}" for key in ("forward_ms", "both_ms") for side in (ours, theirs)),
+             *(f"{least(theirs[name], key) / least(ours[name], key):.2f}" for key in ("forward_ms", "both_ms"))) for name in ours]
+    table(f"Other ops, {threads} thread{'s' * (threads > 1)}: least time in ms, and PyTorch's over ours",
+          ("op", "forward", "PyTorch's", "and backward", "PyTorch's", "ratio forward", "ratio both"), rows)
+
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--build", default="build", help="folder of our programs")
 parser.add_argument("--python", default=sys.executable, help="an interpreter that has PyTorch")
 parser.add_argument("--threads", default="", help="such as 1,2 (1 and all cores)")
 parser.add_argument("--rounds", type=int, default=0, help="each program runs so often (3; quick: 1)")
-parser.add_argument("--filter", default="", help="only layers whose name contains it")
-parser.add_argument("--only", default="steps,layers,scalar", help="which tables")
+parser.add_argument("--filter", default="", help="only layers and ops whose name contains it")
+parser.add_argument("--only", default="steps,layers,ops,scalar", help="which tables")
 parser.add_argument("--quick", action="store_true", help="shorter runs, rougher numbers")
 o = parser.parse_args()
 o.threads = [int(t) for t in o.threads.split(",")] if o.threads else sorted({1, os.cpu_count()})
@@ -182,5 +198,8 @@ if "steps" in o.only:
 if "layers" in o.only:
     for count in o.threads:
         bench_layers(count)
+if "ops" in o.only:
+    for count in o.threads:
+        bench_ops(count)
 if "scalar" in o.only:
     bench_scalar()

@@ -107,21 +107,29 @@ static bool permute_shape(ct_tape *tape, const ct_call *call, ct_shape *out)
     return true;
 }
 
+/* Axes that are neighbours in both tensors count as one. */
 static bool permute_forward(ct_tape *tape, ct_call *call)
 {
     const ct_axes *order = call->attributes;
-    ct_shape in = call->in[0]->shape;
-    int64_t stride[CT_MAX_RANK];
+    const ct_shape in = call->in[0]->shape;
+    ct_shape folded = { .rank = 1, .extent = { 1 } };
+    int64_t stride[CT_MAX_RANK] = { 1 };
     (void)tape;
-    if (call->out->count == 0)
-        return true;
-    if (in.rank == 0) {
-        memcpy(CT_OUT(call), CT_IN(call, 0), ct_dtype_size(call->out->dtype));
-        return true;
+    for (int axis = 0; axis < in.rank; axis++) {
+        const int64_t extent = call->out->shape.extent[axis], step = ct_shape_product(in, order->axis[axis] + 1, in.rank);
+        int *rank = &folded.rank;
+        if (extent == 1)
+            continue;
+        if (folded.extent[*rank - 1] == 1)
+            folded.extent[*rank - 1] = extent;
+        else if (stride[*rank - 1] == step * extent)
+            folded.extent[*rank - 1] *= extent;
+        else
+            folded.extent[(*rank)++] = extent;
+        stride[*rank - 1] = step;
     }
-    for (int axis = 0; axis < in.rank; axis++)
-        stride[axis] = ct_shape_product(in, order->axis[axis] + 1, in.rank);
-    CT_KERNEL_OF(call->out->dtype, ct_kernel_permute)(call->out->shape, stride, CT_IN(call, 0), CT_OUT(call));
+    if (call->out->count > 0)
+        CT_KERNEL_OF(call->out->dtype, ct_kernel_permute)(folded, stride, CT_IN(call, 0), CT_OUT(call));
     return true;
 }
 

@@ -66,7 +66,10 @@ static bool reduce(ct_call *call, enum ct_reducer f)
     struct job job = { call, f, plan_reduction(call->in[0]->shape, call->out->shape) };
     const int64_t outputs = call->out->count;
     const int64_t each = outputs == 0 ? 1 : call->in[0]->count / outputs + 1;
-    const int64_t grain = (1 << 14) / each + 1; /* outputs that make a chunk worth a thread */
+    const bool across = job.plan.kept > 0 && job.plan.kept_stride[job.plan.kept - 1] == 1;
+    int64_t grain = (1 << 14) / each + 1; /* outputs that make a chunk worth a thread, and neighbours enough */
+    if (across && grain < 128)
+        grain = 128;
     ct_parallel_for(outputs, grain, reduce_range, &job);
     return true;
 }

@@ -105,7 +105,7 @@ static ct_tensor *upsample(ct_tape *tape, const char *op, ct_tensor *x, const in
         if (size[i] < 1 || size[i] > (int64_t)1 << 40 || from.extent[i + 2] < 1)
             return ct_fail(tape, CT_BAD_SHAPE, "%s: spatial axis %d of x %s goes to size %lld, and both must be at least 1", op, i,
                            CT_TEXT(from), (long long)size[i]);
-    for (int i = 0; i < from.rank - 2 && x; i++) {
+    for (int i = from.rank - 3; i >= 0 && x; i--) { /* single values first, then rows */
         const resample_attributes a = { i + 2, from.extent[i + 2], size[i], mode };
         if (a.in != a.out)
             x = ct_apply(tape, &ct_op_resample, 1, &x, &a, sizeof a);

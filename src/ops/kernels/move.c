@@ -88,43 +88,90 @@ struct permute_job {
     const int64_t *stride;
     const real *x;
     real *y;
+    int row; /* x's last axis, where y's last is another one */
+    int64_t row_step, stripes;
 };
 
-/* Rows of y, the last axis each; an odometer over the axes before gives a row's place in x. */
+/* An odometer over the axes of y before its last, but `skipped`: the place in x, and in y, of the combination that `number` is. */
+struct place {
+    int64_t x, y;
+};
+
+static struct place place_of(const struct permute_job *job, int64_t number, int skipped)
+{
+    struct place place = { 0, 0 };
+    int64_t step = job->shape.extent[job->shape.rank - 1];
+    for (int axis = job->shape.rank - 2; axis >= 0; step *= job->shape.extent[axis--]) {
+        if (axis == skipped)
+            continue;
+        const int64_t index = number % job->shape.extent[axis];
+        number /= job->shape.extent[axis];
+        place.x += index * job->stride[axis], place.y += index * step;
+    }
+    return place;
+}
+
+/* The last axis stays the last: rows are copied. */
 static void permute_rows(void *context, int64_t begin, int64_t end)
 {
     const struct permute_job *job = context;
-    int last = job->shape.rank - 1;
-    int64_t length = job->shape.extent[last], stride = job->stride[last];
-    int64_t index[CT_MAX_RANK] = { 0 }, place = 0;
-    for (int64_t axis = last - 1, rest = begin; axis >= 0; axis--) {
-        index[axis] = rest % job->shape.extent[axis];
-        rest /= job->shape.extent[axis];
-        place += index[axis] * job->stride[axis];
-    }
+    const int64_t length = job->shape.extent[job->shape.rank - 1];
     for (int64_t row = begin; row < end; row++) {
-        const real *x = job->x + place;
-        real *y = job->y + row * length;
-        if (stride == 1)
-            memcpy(y, x, (size_t)length * sizeof(real));
-        else
-            for (int64_t i = 0; i < length; i++)
-                y[i] = x[i * stride];
-        for (int axis = last - 1; axis >= 0; axis--) {
-            place += job->stride[axis];
-            if (++index[axis] < job->shape.extent[axis])
-                break;
-            place -= index[axis] * job->stride[axis];
-            index[axis] = 0;
-        }
+        const struct place place = place_of(job, row, -1);
+        memcpy(job->y + place.y, job->x + place.x, (size_t)length * sizeof(real));
+    }
+}
+
+enum { SQUARE = 16, STRIPE = 4 * SQUARE };
+
+/* y[i · to + j] ← x[j · from + i]. Lines of memory are read at once and written at once, for all the rows of a matrix may fall into the
+ * same few places of the caches. */
+static void turn_square(const real *restrict x, int64_t from, real *restrict y, int64_t to, int64_t rows, int64_t columns)
+{
+    real square[SQUARE][SQUARE];
+    if (rows == SQUARE && columns == SQUARE) {
+        for (int j = 0; j < SQUARE; j++)
+            memcpy(square[j], x + j * from, sizeof square[j]);
+        for (int i = 0; i < SQUARE; i++)
+            for (int j = 0; j < SQUARE; j++)
+                y[i * to + j] = square[j][i];
+    } else {
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++)
+                y[i * to + j] = x[j * from + i];
+    }
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Stripes of matrices of x's last axis and y's. */
+static void permute_stripes(void *context, int64_t begin, int64_t end)
+{
+    const struct permute_job *job = context;
+    const int last = job->shape.rank - 1;
+    const int64_t from = job->stride[last], to = job->row_step, columns = job->shape.extent[last];
+    for (int64_t piece = begin; piece < end; piece++) {
+        const struct place place = place_of(job, piece / job->stripes, job->row);
+        const int64_t first = piece % job->stripes * STRIPE, rows = least(STRIPE, job->shape.extent[job->row] - first);
+        const real *x = job->x + place.x + first;
+        real *y = job->y + place.y + first * to;
+        for (int64_t j = 0; j < columns; j += SQUARE)
+            for (int64_t i = 0; i < rows; i += SQUARE)
+                turn_square(x + j * from + i, from, y + i * to + j, to, least(SQUARE, rows - i), least(SQUARE, columns - j));
     }
 }
 
 void X(ct_kernel_permute)(ct_shape shape, const int64_t stride[], const void *x, void *y)
 {
-    struct permute_job job = { shape, stride, x, y };
-    int64_t length = shape.extent[shape.rank - 1];
-    ct_parallel_for(ct_shape_count(shape) / length, grain(length), permute_rows, &job);
+    struct permute_job job = { .shape = shape, .stride = stride, .x = x, .y = y, .row = shape.rank - 1, .row_step = 1 };
+    const int64_t count = ct_shape_count(shape), length = shape.extent[shape.rank - 1];
+    while (job.row > 0 && stride[job.row] != 1)
+        job.row_step *= shape.extent[job.row--];
+    job.stripes = (shape.extent[job.row] - 1) / STRIPE + 1;
+    if (job.row == shape.rank - 1)
+        ct_parallel_for(count / length, grain(length), permute_rows, &job);
+    else
+        ct_parallel_for(count / length / shape.extent[job.row] * job.stripes, grain(STRIPE * length), permute_stripes, &job);
 }
 
 /* ---- gather ---- */

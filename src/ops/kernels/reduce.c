@@ -1,47 +1,114 @@
-/* Reductions over any set of axes. */
+/* Reductions over any set of axes. Memory is read in its order: along rows where the last axis is reduced, else by stretches of
+ * neighbouring outputs. */
 #include "reduce.h"
 #include "real.h"
 
+enum { LANES = 16, STRETCH = 512 };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 /* Eight interleaved partial sums, joined in a fixed tree: fast, and the order depends on n alone. */
-static double sum_row(const real *x, int64_t n, int64_t stride)
+static double sum_row(const real *x, int64_t n)
 {
     double partial[8] = { 0 };
     int64_t i = 0;
     for (; i + 8 <= n; i += 8)
         for (int lane = 0; lane < 8; lane++)
-            partial[lane] += (double)x[(i + lane) * stride];
+            partial[lane] += (double)x[i + lane];
     for (int lane = 0; i < n; i++, lane++)
-        partial[lane] += (double)x[i * stride];
+        partial[lane] += (double)x[i];
     return ((partial[0] + partial[1]) + (partial[2] + partial[3])) + ((partial[4] + partial[5]) + (partial[6] + partial[7]));
 }
 
-/* NaN wins over everything. */
-static double extreme_row(const real *x, int64_t n, int64_t stride, double best, bool maximum)
+/* Of `count` neighbours; eight at a time, so that the sums are seldom touched. */
+static void sum_stretch(const real *restrict x, int64_t n, int64_t stride, int64_t count, double *restrict sum)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const double v = (double)x[i * stride];
-        if (v != v || (best == best && (maximum ? v > best : v < best)))
-            best = v;
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const real *p = x + i * stride;
+#define AT(k) (double)p[(k) * stride + j]
+        for (int64_t j = 0; j < count; j++)
+            sum[j] += ((AT(0) + AT(1)) + (AT(2) + AT(3))) + ((AT(4) + AT(5)) + (AT(6) + AT(7)));
+#undef AT
     }
-    return best;
+    for (; i < n; i++)
+        for (int64_t j = 0; j < count; j++)
+            sum[j] += (double)x[i * stride + j];
+}
+
+/* NaN wins over everything. */
+static real larger(real a, real b) { return a >= b || a != a ? a : b; }
+static real smaller(real a, real b) { return a <= b || a != a ? a : b; }
+
+#define EXTREME(name, better)                                                                                               \
+    static real name##_row(const real *x, int64_t n)                                                                        \
+    {                                                                                                                       \
+        real best[LANES], result = x[0];                                                                                \
+        int64_t i = 0;                                                                                                      \
+        for (int lane = 0; lane < LANES; lane++)                                                                        \
+            best[lane] = x[0];                                                                                              \
+        for (; i + LANES <= n; i += LANES)                                                                          \
+            for (int lane = 0; lane < LANES; lane++)                                                                    \
+                best[lane] = better(best[lane], x[i + lane]);                                                               \
+        for (; i < n; i++)                                                                                                  \
+            result = better(result, x[i]);                                                                                  \
+        for (int lane = 0; lane < LANES; lane++)                                                                        \
+            result = better(result, best[lane]);                                                                            \
+        return result;                                                                                                      \
+    }                                                                                                                       \
+    static void name##_stretch(const real *restrict x, int64_t n, int64_t stride, int64_t count, double *restrict extreme)  \
+    {                                                                                                                       \
+        real best[STRETCH];                                                                                                 \
+        for (int64_t j = 0; j < count; j++)                                                                                 \
+            best[j] = (real)extreme[j];                                                                                     \
+        for (int64_t i = 0; i < n; i++)                                                                                     \
+            for (int64_t j = 0; j < count; j++)                                                                             \
+                best[j] = better(best[j], x[i * stride + j]);                                                               \
+        for (int64_t j = 0; j < count; j++)                                                                                 \
+            extreme[j] = (double)best[j];                                                                                   \
+    }
+EXTREME(max, larger)
+EXTREME(min, smaller)
+
+/* One row of the last reduced axis, taken into the results of `count` outputs: neighbours when the row is not. */
+static void take_in(enum ct_reducer f, const real *x, int64_t n, int64_t stride, int64_t count, double *result)
+{
+    static void (*const stretch[])(const real *restrict, int64_t, int64_t, int64_t, double *restrict) = {
+        [CT_REDUCE_SUM] = sum_stretch, [CT_REDUCE_MAX] = max_stretch, [CT_REDUCE_MIN] = min_stretch
+    };
+    if (n == 0)
+        return;
+    if (count > 1 || stride != 1)
+        stretch[f](x, n, stride, count, result);
+    else if (f == CT_REDUCE_SUM)
+        *result += sum_row(x, n);
+    else if (f == CT_REDUCE_MAX)
+        *result = (double)larger((real)*result, max_row(x, n));
+    else
+        *result = (double)smaller((real)*result, min_row(x, n));
 }
 
 void X(ct_reduce)(enum ct_reducer f, const struct ct_reduction_plan *plan, const void *vx, void *vy, int64_t begin, int64_t end)
 {
     const real *x = vx;
     real *y = vy;
-    const int row = plan->reduced - 1;
-    int64_t rows = 1;
+    const int row = plan->reduced - 1, last = plan->kept - 1;
+    const int64_t n = row >= 0 ? plan->reduced_extent[row] : 1, stride = row >= 0 ? plan->reduced_stride[row] : 1;
+    const int64_t neighbours = last >= 0 && plan->kept_stride[last] == 1 ? plan->kept_extent[last] : 1;
+    int64_t rows = 1, count;
     for (int axis = 0; axis < row; axis++)
         rows *= plan->reduced_extent[axis];
 
-    for (int64_t out = begin; out < end; out++) {
+    for (int64_t out = begin; out < end; out += count) {
         int64_t offset = 0, rest = out;
-        for (int axis = plan->kept - 1; axis >= 0; axis--) {
+        double result[STRETCH];
+        count = least(least(STRETCH, neighbours - out % neighbours), end - out);
+        for (int axis = last; axis >= 0; axis--) {
             offset += rest % plan->kept_extent[axis] * plan->kept_stride[axis];
             rest /= plan->kept_extent[axis];
         }
-        double result = f == CT_REDUCE_SUM ? 0 : f == CT_REDUCE_MAX ? -INFINITY : INFINITY;
+        for (int64_t j = 0; j < count; j++)
+            result[j] = f == CT_REDUCE_SUM ? 0 : f == CT_REDUCE_MAX ? -INFINITY : INFINITY;
         for (int64_t r = 0; r < rows; r++) {
             int64_t at = offset;
             rest = r;
@@ -49,10 +116,9 @@ void X(ct_reduce)(enum ct_reducer f, const struct ct_reduction_plan *plan, const
                 at += rest % plan->reduced_extent[axis] * plan->reduced_stride[axis];
                 rest /= plan->reduced_extent[axis];
             }
-            const int64_t n = row >= 0 ? plan->reduced_extent[row] : 1, stride = row >= 0 ? plan->reduced_stride[row] : 1;
-            result = f == CT_REDUCE_SUM ? result + sum_row(x + at, n, stride)
-                                        : extreme_row(x + at, n, stride, result, f == CT_REDUCE_MAX);
+            take_in(f, x + at, n, stride, count, result);
         }
-        y[out] = (real)result;
+        for (int64_t j = 0; j < count; j++)
+            y[out + j] = (real)result[j];
     }
 }

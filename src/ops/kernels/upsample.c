@@ -19,7 +19,9 @@ static void resample_rows(void *context, int64_t begin, int64_t end)
             const real *high = w->from + (row * w->in + w->taps[j].high) * w->inner;
             const real b = (real)w->taps[j].weight, a = 1 - b;
             real *to = w->to + (row * w->out + j) * w->inner;
-            if (w->taps[j].low == w->taps[j].high)
+            if (w->inner == 1)
+                *to = low == high ? *low : a * *low + b * *high;
+            else if (low == high)
                 memcpy(to, low, (size_t)w->inner * sizeof(real));
             else
                 for (int64_t i = 0; i < w->inner; i++)
@@ -37,9 +39,14 @@ static void resample_adjoint_rows(void *context, int64_t begin, int64_t end)
             real *high = w->to + (row * w->in + w->taps[j].high) * w->inner;
             const real b = (real)w->taps[j].weight, a = 1 - b;
             const real *from = w->from + (row * w->out + j) * w->inner;
+            if (w->inner == 1) {
+                *low += a * *from;
+                *high += low == high ? 0 : b * *from;
+                continue;
+            }
             for (int64_t i = 0; i < w->inner; i++)
                 low[i] += a * from[i];
-            if (w->taps[j].low != w->taps[j].high)
+            if (low != high)
                 for (int64_t i = 0; i < w->inner; i++)
                     high[i] += b * from[i];
         }

@@ -1,0 +1,116 @@
+/* Permutations and reductions of random shapes against their definitions: whatever way through memory the kernels take. */
+#include <criterion/criterion.h>
+#include <math.h>
+
+#include <cotangent/cotangent.h>
+
+enum { TRIALS = 400 };
+
+static uint32_t draw(uint64_t *state, uint32_t below)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 33) % below;
+}
+
+/* Of rank 1 to 5, some extents 1, one of them long. */
+static ct_shape random_shape(uint64_t *state)
+{
+    ct_shape shape = { .rank = 1 + (int)draw(state, 5) };
+    for (int axis = 0; axis < shape.rank; axis++)
+        shape.extent[axis] = 1 + draw(state, 5);
+    shape.extent[draw(state, (uint32_t)shape.rank)] = 1 + draw(state, 150);
+    shape.extent[draw(state, (uint32_t)shape.rank)] = 1 + draw(state, 40);
+    return shape;
+}
+
+/* Integers, so that sums are exact in every order; with a NaN here and there when asked. */
+static ct_tensor *random_integers(uint64_t *state, ct_shape shape, bool nan)
+{
+    static double value[5 * 5 * 5 * 40 * 150];
+    ct_tensor *x = ct_tensor_empty(draw(state, 2) ? CT_F32 : CT_F64, shape);
+    for (int64_t i = 0; i < ct_tensor_count(x); i++)
+        value[i] = nan && draw(state, 200) == 0 ? NAN : (double)draw(state, 201) - 100;
+    cr_assert_eq(ct_tensor_copy_in(x, CT_F64, value, ct_tensor_count(x)), CT_OK);
+    return x;
+}
+
+static void index_of(ct_shape shape, int64_t at, int64_t index[])
+{
+    for (int axis = shape.rank - 1; axis >= 0; at /= shape.extent[axis--])
+        index[axis] = at % shape.extent[axis];
+}
+
+static int64_t place_of(ct_shape shape, const int64_t index[])
+{
+    int64_t at = 0;
+    for (int axis = 0; axis < shape.rank; axis++)
+        at = at * shape.extent[axis] + index[axis];
+    return at;
+}
+
+Test(walks, permutations)
+{
+    uint64_t state = 1;
+    for (int trial = 0; trial < TRIALS; trial++) {
+        const ct_shape shape = random_shape(&state);
+        ct_tape *tape = ct_tape_new();
+        ct_tensor *x = random_integers(&state, shape, false);
+        ct_axes order = { .count = shape.rank };
+        for (int i = 0; i < shape.rank; i++)
+            order.axis[i] = i;
+        for (int i = shape.rank - 1; i > 0; i--) {
+            const int j = (int)draw(&state, (uint32_t)i + 1), axis = order.axis[i];
+            order.axis[i] = order.axis[j], order.axis[j] = axis;
+        }
+        ct_tensor *y = ct_permute(tape, x, order);
+        cr_assert_not_null(y);
+        for (int64_t at = 0; at < ct_tensor_count(y); at++) {
+            int64_t to[CT_MAX_RANK], from[CT_MAX_RANK];
+            index_of(ct_tensor_shape(y), at, to);
+            for (int i = 0; i < shape.rank; i++)
+                from[order.axis[i]] = to[i];
+            cr_assert_eq(ct_tensor_at(y, at), ct_tensor_at(x, place_of(shape, from)), "trial %d, element %lld", trial, (long long)at);
+        }
+        ct_tensor_release(x), ct_tape_free(tape);
+    }
+}
+
+static double largest(double a, double b) { return isnan(a) || a >= b ? a : b; }
+static double least(double a, double b) { return isnan(a) || a <= b ? a : b; }
+static double sum(double a, double b) { return a + b; }
+
+Test(walks, reductions)
+{
+    static const struct {
+        ct_tensor *(*apply)(ct_tape *, ct_tensor *, ct_axes, bool);
+        double (*join)(double, double), neutral;
+    } reductions[] = { { ct_sum_axes, sum, 0 }, { ct_max_axes, largest, -INFINITY }, { ct_min_axes, least, INFINITY } };
+    uint64_t state = 2;
+    for (int trial = 0; trial < 3 * TRIALS; trial++) {
+        const ct_shape shape = random_shape(&state);
+        ct_shape kept = shape;
+        ct_tape *tape = ct_tape_new();
+        ct_tensor *x = random_integers(&state, shape, trial % 2 == 0);
+        ct_axes axes = { 0 };
+        for (int axis = 0; axis < shape.rank; axis++)
+            if (draw(&state, 2))
+                axes.axis[axes.count++] = axis, kept.extent[axis] = 1;
+        ct_tensor *y = reductions[trial % 3].apply(tape, x, axes, true), *expected = ct_tensor_zeros(CT_F64, kept);
+        cr_assert(y != NULL && ct_shape_equal(ct_tensor_shape(y), kept));
+        ct_tensor_fill(expected, reductions[trial % 3].neutral);
+        double *value = ct_tensor_data_mutable(expected);
+        for (int64_t at = 0; at < ct_tensor_count(x); at++) {
+            int64_t index[CT_MAX_RANK];
+            index_of(shape, at, index);
+            for (int i = 0; i < axes.count; i++)
+                index[axes.axis[i]] = 0;
+            const int64_t place = place_of(kept, index);
+            value[place] = reductions[trial % 3].join(value[place], ct_tensor_at(x, at));
+        }
+        for (int64_t at = 0; at < ct_tensor_count(y); at++) {
+            const double got = ct_tensor_at(y, at), wanted = value[at];
+            cr_assert(got == wanted || (isnan(got) && isnan(wanted)), "trial %d, element %lld: %g, not %g", trial, (long long)at, got, wanted);
+        }
+        ct_tensor_release(x), ct_tensor_release(expected), ct_tape_free(tape);
+    }
+}
