@@ -76,7 +76,8 @@ ct_status folder_holds(const char *folder, const char *name, bool *there, ct_err
 
 ct_status folder_clear(const char *path, bool overwrite, ct_error *error)
 {
-    static const char *const patterns[] = { "checkpoint-*.safetensors", "samples-*.png", "events.out.tfevents.*" };
+    static const char *const patterns[] = { "checkpoint-latest.safetensors", /* first, so that it never leads nowhere */
+                                            "checkpoint-*.safetensors", "samples-*.png", "events.out.tfevents.*" };
     bool there;
     ct_status status = folder_holds(path, "checkpoint-latest.safetensors", &there, error);
     if (status == CT_OK && there && !overwrite)

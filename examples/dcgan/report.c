@@ -145,13 +145,16 @@ static void write_text(FILE *out, const char *text)
 static void write_base64(FILE *out, FILE *in)
 {
     static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    unsigned char b[3];
-    for (size_t got; (got = fread(b, 1, 3, in)) > 0;) {
-        memset(b + got, 0, 3 - got);
-        unsigned bits = (unsigned)b[0] << 16 | (unsigned)b[1] << 8 | b[2];
-        for (size_t i = 0; i < 4; i++)
-            fputc(i <= got ? digit[bits >> (18 - 6 * i) & 63] : '=', out);
-    }
+    unsigned char bytes[3 * 1024];
+    for (size_t size; (size = fread(bytes, 1, sizeof bytes, in)) > 0;)
+        for (size_t at = 0; at < size; at += 3) {
+            const size_t got = size - at < 3 ? size - at : 3;
+            unsigned bits = 0;
+            for (size_t i = 0; i < 3; i++)
+                bits = bits << 8 | (i < got ? bytes[at + i] : 0u);
+            for (size_t i = 0; i < 4; i++)
+                fputc(i <= got ? digit[bits >> (18 - 6 * i) & 63] : '=', out);
+        }
 }
 
 /* Nothing for a picture that is not there. */

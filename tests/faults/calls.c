@@ -67,13 +67,27 @@ REFUSE(FILE *, NULL, ENOMEM, open_memstream, (char **text, size_t *size), (text,
 REFUSE(int, EAGAIN, EAGAIN, pthread_create, (pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *), void *argument),
        (thread, how, run, argument))
 
+/* As the call would, the stream remembers (glibc's _IO_ERR_SEEN). */
+static bool fails_on(FILE *file, int code)
+{
+    const bool failing = fails(code);
+    if (failing)
+        file->_flags |= 0x20;
+    return failing;
+}
+
+#define SPOIL(type, failure, code, name, parameters, arguments)                   \
+    type __real_##name parameters;                                                \
+    type __wrap_##name parameters;                                                \
+    type __wrap_##name parameters { return fails_on(file, code) ? (failure) : __real_##name arguments; }
+
 REFUSE(FILE *, NULL, EIO, fopen, (const char *path, const char *mode), (path, mode))
-REFUSE(size_t, 0, EIO, fread, (void *data, size_t size, size_t count, FILE *file), (data, size, count, file))
-REFUSE(ssize_t, -1, EIO, getline, (char **line, size_t *room, FILE *file), (line, room, file))
-REFUSE(ssize_t, -1, EIO, __getdelim, (char **line, size_t *room, int delimiter, FILE *file), (line, room, delimiter, file))
+SPOIL(size_t, 0, EIO, fread, (void *data, size_t size, size_t count, FILE *file), (data, size, count, file))
+SPOIL(ssize_t, -1, EIO, getline, (char **line, size_t *room, FILE *file), (line, room, file))
+SPOIL(ssize_t, -1, EIO, __getdelim, (char **line, size_t *room, int delimiter, FILE *file), (line, room, delimiter, file))
 REFUSE(int, -1, EIO, fseek, (FILE *file, long offset, int from), (file, offset, from))
 REFUSE(long, -1, EIO, ftell, (FILE *file), (file))
-REFUSE(int, EOF, ENOSPC, fflush, (FILE *file), (file))
+SPOIL(int, EOF, ENOSPC, fflush, (FILE *file), (file))
 DENY(int, EOF, ENOSPC, fclose, (FILE *file), (file))
 REFUSE(ssize_t, -1, EIO, read, (int descriptor, void *data, size_t size), (descriptor, data, size))
 REFUSE(ssize_t, -1, ENOSPC, write, (int descriptor, const void *data, size_t size), (descriptor, data, size))
