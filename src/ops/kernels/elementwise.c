@@ -1,22 +1,11 @@
 /* Elementwise functions: one loop a function, each an expression of v (and the parameters a, b). */
 #include "elementwise.h"
-#include "real.h"
+#include "elementary.h"
 
-/* 0.5 halves exactly, and the constants are rounded once to `real`. */
-static const real half = (real)0.5, one = 1;
+static const real one = 1;
 
 static real step(real v, real below) { return v > 0 ? one : below; }
-static real sigmoid(real v) { return one / (one + M(exp)(-v)); }
-static real elu(real v, real alpha) { return v > 0 ? v : alpha * M(expm1)(v); }
-static real gelu(real v) { return half * v * (one + M(erf)(v * (real)0.70710678118654752440)); }
 static real clamp(real v, real low, real high) { return v < low ? low : v > high ? high : v; }
-
-/* log(1 + e^(βv)) / β without overflow; v itself past the threshold. */
-static real softplus(real v, real beta, real threshold)
-{
-    const real z = v * beta;
-    return z > threshold ? v : (M(fmax)(z, 0) + M(log1p)(M(exp)(-M(fabs)(z)))) / beta;
-}
 
 #define UNARY(name, expression)                                                                    \
     static void unary_##name(const real *restrict x, real *restrict y, real a, real b, int64_t n)  \
@@ -28,27 +17,61 @@ static real softplus(real v, real beta, real threshold)
         }                                                                                          \
     }
 
+/* Those of an elementary function u of `inner`. A block where u is `needed` nowhere does without. */
+#define UNARY_OF(name, elementary, needed, inner, expression)                                      \
+    static void unary_##name(const real *restrict x, real *restrict y, real a, real b, int64_t n)  \
+    {                                                                                              \
+        (void)a, (void)b;                                                                          \
+        _Alignas(64) real t[CT_BLOCK];                                                             \
+        for (; n > 0; x += CT_BLOCK, y += CT_BLOCK, n -= CT_BLOCK) {                               \
+            const int64_t some = n < CT_BLOCK ? n : CT_BLOCK;                                      \
+            int asked = 0;                                                                         \
+            for (int64_t i = 0; i < some; i++) {                                                   \
+                const real v = x[i];                                                               \
+                t[i] = (inner);                                                                    \
+                asked |= (needed);                                                                 \
+            }                                                                                      \
+            if (asked)                                                                             \
+                elementary(t, X(ct_block_whole)(t, some));                                         \
+            for (int64_t i = 0; i < some; i++) {                                                   \
+                const real v = x[i], u = t[i];                                                     \
+                (void)v;                                                                           \
+                y[i] = (expression);                                                               \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+#define EXP(t, n) X(ct_block_exp)(t, t, n)
+#define EXPM1(t, n) X(ct_block_expm1)(t, t, n)
+#define LOG(t, n) X(ct_block_log)(t, t, n)
+#define LOG1P_EXP(t, n) EXP(t, n), X(ct_block_log1p)(t, t, n)
+#define TANH(t, n) X(ct_block_tanh)(t, t, n)
+#define ERF(t, n) X(ct_block_erf)(t, t, n)
+#define NORMAL(t, n) X(ct_block_normal)(t, t, n)
+#define POW(t, n) X(ct_block_pow)(t, a, t, n)
+
 UNARY(neg, -v)
 UNARY(scale, v * a)
 UNARY(add_scalar, v + a)
-UNARY(pow, M(pow)(v, a))
+UNARY_OF(pow, POW, 1, v, u)
 UNARY(square, v * v)
 UNARY(sqrt, M(sqrt)(v))
-UNARY(exp, M(exp)(v))
-UNARY(log, M(log)(v))
+UNARY_OF(exp, EXP, 1, v, u)
+UNARY_OF(log, LOG, 1, v, u)
 UNARY(abs, M(fabs)(v))
 UNARY(sign, v > 0 ? one : v < 0 ? -one : v)
-UNARY(erf, M(erf)(v))
+UNARY_OF(erf, ERF, 1, v, u)
 UNARY(clamp, clamp(v, a, b))
 UNARY(inside, v >= a && v <= b ? one : 0)
 UNARY(relu, v <= 0 ? 0 : v)
 UNARY(leaky_relu, v > 0 ? v : v * a)
 UNARY(leaky_step, step(v, a))
-UNARY(elu, elu(v, a))
-UNARY(gelu, gelu(v))
-UNARY(sigmoid, sigmoid(v))
-UNARY(tanh, M(tanh)(v))
-UNARY(softplus, softplus(v, a, b))
+UNARY_OF(elu, EXPM1, !(v > 0), v, v > 0 ? v : a * u)
+UNARY_OF(gelu, NORMAL, 1, v, v * u)
+UNARY_OF(sigmoid, EXP, 1, -v, one / (one + u))
+UNARY_OF(tanh, TANH, 1, v, u)
+/* log(1 + e^(av)) / a without overflow; v itself past the threshold. */
+UNARY_OF(softplus, LOG1P_EXP, !(v * a > b), -M(fabs)(v * a), v * a > b ? v : ((v * a > 0 ? v * a : 0) + u) / a)
 UNARY(above, v * a > b ? one : 0)
 
 typedef void unary_loop(const real *restrict, real *restrict, real, real, int64_t);

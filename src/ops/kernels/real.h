@@ -1,5 +1,5 @@
 /* One source, two precisions, several instruction sets: each file of this folder is compiled with CT_REAL 32 and 64 for each
- * CT_VARIANT. X(name) is the function's name in this one, M(exp) the libm function. */
+ * CT_VARIANT. X(name) is the function's name in this one, M(sqrt) the libm function. */
 #ifndef CT_KERNELS_REAL_H
 #define CT_KERNELS_REAL_H
 
