@@ -151,6 +151,13 @@ static const struct usage usages[] = {
     { "check --op 2>&1", 2, "--op needs a value" },
     { "check tanh 2>&1", 2, "what is \"tanh\"?" },
     { "geometry --in 5 --kernel 3 2>&1 >/dev/full", 1, "could not be written" },
+    { "--version 2>&1 >/dev/full", 1, "could not be written" },
+    { "--help 2>&1 >&-", 1, "could not be written" },
+    { "\"$(printf 'mat\\nrix')\" 2>&1", 2, "no verb \"mat?rix\"; the nearest is matrix" },
+    { "check --op \"$(printf 'a\\033b')\" 2>&1", 2, "no op \"a?b\"" },
+    { "geometry --in 1048576 --kernel 1048576 --padding 1048576 2>&1", 1, "too many to count" },
+    { "matrix conv1d --in 2048 --kernel 2048 --padding 1023 2>&1", 1, "too many to push" },
+    { "matrix conv1d --in 5 --kernel 3 --npy /tmp/a --png /tmp/a 2>&1", 2, "the same file" },
 };
 
 Test(tools, usage)

@@ -105,6 +105,9 @@ static int measure(const struct convolution *conv, int a, struct axis *axis)
     axis->inputs = axis->s - axis->first_picks;
     interior(axis);
 
+    if ((double)axis->y * (double)axis->k > 0x1p31)
+        return complain(FAILED, "geometry: axis %d: %.0f windows of %.0f numbers are too many to count", a, (double)axis->y, (double)axis->k);
+
     struct convolution single = one_axis(axis);
     single.output_padding[0] = axis->remainder;
     ct_tape *tape = ct_tape_new();

@@ -26,6 +26,12 @@ static void print_help(void)
          "Exit codes: 0 done, 1 failed or found wrong, 2 wrong usage.");
 }
 
+/* What was printed is written, or has failed. */
+static int finish(int code)
+{
+    return fflush(stdout) || ferror(stdout) ? complain(FAILED, "the output could not be written") : code;
+}
+
 int main(int argc, char **argv)
 {
     const char *names[VERBS + 1] = { NULL };
@@ -35,7 +41,7 @@ int main(int argc, char **argv)
     const char *word = argv[1];
     if (!strcmp(word, "--version")) {
         printf("cotangent %s\n", ct_version());
-        return DONE;
+        return finish(DONE);
     }
     if (!strcmp(word, "help") && argc > 2) { /* help VERB is VERB --help */
         argv[1] = argv[2];
@@ -44,15 +50,11 @@ int main(int argc, char **argv)
         argc = 3;
     } else if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h")) {
         print_help();
-        return DONE;
+        return finish(DONE);
     }
     for (int i = 0; i < VERBS; i++) {
-        if (!strcmp(word, verbs[i].name)) {
-            int code = verbs[i].run(argc - 1, argv + 1);
-            if (fflush(stdout) || ferror(stdout))
-                return complain(FAILED, "the output could not be written");
-            return code;
-        }
+        if (!strcmp(word, verbs[i].name))
+            return finish(verbs[i].run(argc - 1, argv + 1));
         names[i] = verbs[i].name;
     }
     return complain(MISUSED, "no verb \"%s\"; the nearest is %s", word, nearest_name(word, names));

@@ -356,6 +356,10 @@ int matrix_run(int argc, char **argv)
     }
     if (entries > 0x1p22)
         return complain(FAILED, "matrix: %.0f entries are too many to look at; at most 4194304", entries);
+    if (entries * weights > 0x1p31)
+        return complain(FAILED, "matrix: %.0f entries from a kernel of %.0f numbers are too many to push", entries, weights);
+    if (npy != NULL && png != NULL && strcmp(npy, png) == 0)
+        return complain(MISUSED, "matrix: --npy and --png are the same file, %s", npy);
     ct_tensor *weight = read_weight(numbers, &conv, &code);
     if (weight == NULL)
         return code;

@@ -1,4 +1,5 @@
 /* The command line of a verb: options from a table, and what to say when one is wrong. */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -11,12 +12,14 @@
 
 int complain(int code, const char *format, ...)
 {
+    char line[1000];
     va_list values;
     va_start(values, format);
-    fputs("cotangent: ", stderr);
-    vfprintf(stderr, format, values);
-    fputc('\n', stderr);
+    vsnprintf(line, sizeof line, format, values);
     va_end(values);
+    for (char *p = line; *p != '\0'; p++)
+        *p = iscntrl((unsigned char)*p) ? '?' : *p; /* one line, whatever the words were */
+    fprintf(stderr, "cotangent: %s\n", line);
     return code;
 }
 
