@@ -87,3 +87,28 @@ Test(anomaly, fused)
     ct_tape_free(tape);
     ct_tensor_release(x), ct_tensor_release(g);
 }
+
+/* All operands of a convolution are described, the second order's op is named, and an infinity that only a sum of cotangents makes. */
+Test(anomaly, operands_orders_and_sums)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = ct_tensor_ones(CT_F64, CT_SHAPE(1, 1, 3)), *w = ct_tensor_full(CT_F64, CT_SHAPE(1, 1, 2), 1e308), *b = ct_tensor_full(CT_F64, CT_SHAPE(1), 7), *g;
+    ct_tape_detect_anomaly(tape, true);
+    cr_expect_null(ct_conv1d(tape, x, w, b, NULL));
+    expect_message(tape, "made an infinity at [0, 0, 0] of (1, 1, 2), 2 in all; operand 0 (1, 1, 3) in [1, 1]; operand 1 (1, 1, 2) in [1e+308, 1e+308]");
+    ct_tape_reset(tape);
+
+    ct_tensor *z = leaf(CT_F64, 1, (double[]){ 0 }), *y = ct_sum(tape, ct_pow(tape, z, 1.5)); /* y' = 0, y'' infinite */
+    cr_assert_eq(ct_grad(tape, 1, &y, NULL, 1, &z, &g, CT_CREATE_GRAPH), CT_OK, "%s", ct_tape_message(tape));
+    cr_expect_eq(ct_backward(tape, ct_sum(tape, g)), CT_NOT_FINITE);
+    expect_message(tape, "the derivative of pow (op ");
+    ct_tape_reset(tape);
+
+    ct_tensor *large = ct_tensor_full(CT_F64, CT_SHAPE(1, 1), 1.5e308);
+    y = ct_sub(tape, ct_mul(tape, z, large), ct_mul(tape, z, ct_scale(tape, large, -1)));
+    cr_assert_not_null(y, "%s", ct_tape_message(tape));
+    cr_expect_eq(ct_backward(tape, ct_sum(tape, y)), CT_NOT_FINITE);
+    expect_message(tape, "add, after 4 recorded ops, made an infinity");
+    ct_tape_free(tape);
+    ct_tensor_release(x), ct_tensor_release(w), ct_tensor_release(b), ct_tensor_release(z), ct_tensor_release(large);
+}

@@ -146,6 +146,46 @@ Test(derivatives, zero_and_missing)
     ct_tensor_release(x[0]), ct_tensor_release(x[1]);
 }
 
+/* A Jacobian takes the fewer sweeps, and where an op has no rule for these, the others. */
+static int pulled, pushed_forward;
+static ct_tensor *twice_back(ct_tape *t, const ct_call *call, int operand, ct_tensor *g) { return (void)call, (void)operand, pulled++, ct_scale(t, g, 2); }
+static ct_tensor *twice_forth(ct_tape *t, const ct_call *call, int operand, ct_tensor *g) { return (void)call, (void)operand, pushed_forward++, ct_scale(t, g, 2); }
+static bool double_forward(ct_tape *tape, ct_call *call)
+{
+    (void)tape;
+    for (int64_t i = 0; i < ct_tensor_count(call->out); i++)
+        ((double *)ct_tensor_data_mutable(call->out))[i] = 2 * ct_tensor_at(call->in[0], i);
+    return true;
+}
+#define DOUBLING(...) { .name = "doubling", .arity = 1, .shape = same_shape, .forward = double_forward, __VA_ARGS__ }
+static const ct_op both_ways = DOUBLING(.vjp = twice_back, .jvp = twice_forth), back_alone = DOUBLING(.vjp = twice_back), forth_alone = DOUBLING(.jvp = twice_forth);
+static ct_tensor *summed(ct_tape *t, ct_tensor *const in[], void *op) { return ct_sum(t, ct_apply(t, op, 1, in, NULL, 0)); }
+static ct_tensor *spread(ct_tape *t, ct_tensor *const in[], void *op) { return ct_expand(t, ct_apply(t, op, 1, in, NULL, 0), CT_SHAPE(5)); }
+
+Test(derivatives, jacobian_by_the_cheaper_way)
+{
+    static const struct {
+        const ct_op *op;
+        int tall, pulls, pushes;
+    } cases[] = { { &both_ways, 0, 1, 0 }, { &both_ways, 1, 0, 1 }, { &back_alone, 0, 1, 0 }, { &back_alone, 1, 5, 0 },
+                  { &forth_alone, 0, 0, 5 }, { &forth_alone, 1, 0, 1 } };
+    ct_tape *tape = ct_tape_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ct_tensor *x = ct_tensor_ones(CT_F64, CT_SHAPE(cases[i].tall ? 1 : 5));
+        ct_function f = { cases[i].tall ? spread : summed, (void *)(uintptr_t)cases[i].op, 1 };
+        pulled = pushed_forward = 0;
+        expect(ct_jacobian(tape, &f, &x), 5, (double[]){ 2, 2, 2, 2, 2 });
+        cr_expect(pulled == cases[i].pulls && pushed_forward == cases[i].pushes, "case %zu: %d back, %d forth", i, pulled, pushed_forward);
+        ct_tape_reset(tape);
+        ct_tensor_release(x);
+    }
+    ct_tensor *x = ct_tensor_ones(CT_F64, CT_SHAPE(2));
+    cr_expect_null(ct_jacobian(tape, &(ct_function){ opaque, NULL, 1 }, &x));
+    cr_expect_eq(ct_tape_status(tape), CT_NO_DERIVATIVE);
+    ct_tensor_release(x);
+    ct_tape_free(tape);
+}
+
 /* ---- linear functions ---- */
 
 struct conv_context {

@@ -36,7 +36,7 @@ CT_API ct_tensor *ct_vjp(ct_tape *tape, const ct_function *f, ct_tensor *const i
 CT_API ct_tensor *ct_jvp(ct_tape *tape, const ct_function *f, ct_tensor *const in[], ct_tensor *const tangent[], ct_tensor **result);
 
 /* The Jacobian (m, n): m elements of y in row-major order, n of in[0], in[1], … one after another. By m vjps or by n jvps, whichever is
- * fewer. */
+ * fewer; by the others where an op lacks the rule. */
 CT_API ct_tensor *ct_jacobian(ct_tape *tape, const ct_function *f, ct_tensor *const in[]);
 
 /* product[j] ← Σ_k ∂²f/∂in[j]∂in[k] direction[k] of an f whose y has one element, forward over reverse; returns y. A NULL direction[k]

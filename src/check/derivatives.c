@@ -181,14 +181,22 @@ ct_tensor *ct_jacobian(ct_tape *tape, const ct_function *f, ct_tensor *const in[
     if (rows == 0 || columns == 0)
         return ct_check_zeros(tape, frame.y->dtype, CT_SHAPE(rows, columns));
 
-    const int64_t sweeps = rows <= columns ? rows : columns;
-    if (sweeps > INT32_MAX)
-        return ct_fail(tape, CT_BAD_SHAPE, "jacobian: %lld rows and %lld columns; one must be below 2^31", (long long)rows, (long long)columns);
-    ct_tensor **part = ct_allocate_array((size_t)sweeps, sizeof *part);
-    if (part == NULL)
-        return ct_fail(tape, CT_NO_MEMORY, "jacobian: no memory for %lld sweeps", (long long)sweeps);
-    ct_tensor *result = (rows <= columns ? matrix_by_rows : matrix_by_columns)(tape, &frame, f->inputs, part);
-    ct_release(part, (size_t)sweeps * sizeof *part);
+    ct_tensor *result = NULL;
+    bool by_rows = rows <= columns;
+    for (int way = 0; way < 2 && result == NULL; way++, by_rows = !by_rows) {
+        const int64_t sweeps = by_rows ? rows : columns;
+        if (way > 0 && ct_tape_status(tape) != CT_NO_DERIVATIVE)
+            break; /* an op without the rule of the cheaper way may have the other's */
+        if (sweeps > INT32_MAX)
+            return ct_fail(tape, CT_BAD_SHAPE, "jacobian: %lld rows and %lld columns; one must be below 2^31", (long long)rows, (long long)columns);
+        ct_tensor **part = ct_allocate_array((size_t)sweeps, sizeof *part);
+        if (part == NULL)
+            return ct_fail(tape, CT_NO_MEMORY, "jacobian: no memory for %lld sweeps", (long long)sweeps);
+        if (way > 0)
+            ct_tape_clear_status(tape);
+        result = (by_rows ? matrix_by_rows : matrix_by_columns)(tape, &frame, f->inputs, part);
+        ct_release(part, (size_t)sweeps * sizeof *part);
+    }
     return result;
 }
 

@@ -5,6 +5,8 @@
 
 #include "tape.h"
 
+enum { DESCRIBED = 3 }; /* operands: input, weight and bias */
+
 struct survey {
     double low, high; /* of the finite values */
     int64_t nan, infinite, first; /* first: place of the first value that is not finite, or −1 */
@@ -73,7 +75,7 @@ bool ct_anomaly_forward(ct_tape *tape, const ct_call *call)
     if (tape->inside_rule > 0 || all_finite(call->out))
         return true;
     place(where, sizeof where, call->out);
-    for (int i = 0; i < call->arity && i < 3; i++)
+    for (int i = 0; i < call->arity && i < DESCRIBED; i++)
         describe(operands, sizeof operands, "operand", i, call->in[i]);
     ct_fail(tape, CT_NOT_FINITE, "%s, after %zu recorded ops, made %s%s", call->op->name, tape->node_count, where, operands);
     return false;
@@ -87,7 +89,7 @@ bool ct_anomaly_derivative(ct_tape *tape, const struct ct_node *node, const char
         return true;
     place(where, sizeof where, result);
     describe(operands, sizeof operands, "cotangent", -1, direction);
-    for (int i = 0; i < node->call.arity && i < 2; i++)
+    for (int i = 0; i < node->call.arity && i < DESCRIBED; i++)
         describe(operands, sizeof operands, "operand", i, node->call.in[i]);
     describe(operands, sizeof operands, "output", -1, node->call.out);
     ct_fail(tape, CT_NOT_FINITE, "%s of %s (op %" PRId64 " of the tape) by operand %d made %s%s", mode, node->call.op->name, node->index,
