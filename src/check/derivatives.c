@@ -37,7 +37,7 @@ static ct_tensor *alias(ct_tape *tape, ct_tensor *in)
 static bool known(ct_tape *tape, const char *who, const ct_function *f, ct_tensor *const in[])
 {
     if (f == NULL || f->apply == NULL || f->inputs < 1 || f->inputs > CT_MAX_INPUTS || in == NULL) {
-        ct_fail(tape, CT_BAD_ARGUMENT, "%s: needs a function of 1 to %d inputs, not %d", who, CT_MAX_INPUTS, f ? f->inputs : 0);
+        ct_fail(tape, CT_BAD_ARGUMENT, "%s: needs a function of 1 to %d inputs, not %d", who, CT_MAX_INPUTS, f && f->apply ? f->inputs : 0);
         return false;
     }
     for (int j = 0; j < f->inputs; j++)

@@ -9,7 +9,7 @@ static bool one_input(ct_tape *tape, const char *who, const ct_function *f)
 {
     if (tape != NULL && f != NULL && f->apply != NULL && f->inputs == 1)
         return ct_tape_status(tape) == CT_OK;
-    ct_fail(tape, CT_BAD_ARGUMENT, "%s: needs a function of one input, not %d; hold the others in its context", who, f ? f->inputs : 0);
+    ct_fail(tape, CT_BAD_ARGUMENT, "%s: needs a function of one input, not %d; hold the others in its context", who, f && f->apply ? f->inputs : 0);
     return false;
 }
 
