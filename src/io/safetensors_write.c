@@ -47,7 +47,7 @@ static int by_size_and_name(const void *a, const void *b)
 /* Texts are UTF-8, which JSON demands. */
 static ct_status check_text(const char *text, ct_error *error)
 {
-    json_error_t reason;
+    json_error_t reason = { .text = "" }; /* Jansson leaves the code as it finds it where memory is out */
     json_t *string = json_pack_ex(&reason, 0, "s", text);
     json_decref(string);
     if (string != NULL)
