@@ -279,7 +279,7 @@ Test(arrays, gzip_of_more_than_16_MiB)
 
     write_bytes("empty.gz", (uint8_t[]){ 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, 20);
     cr_expect_null(ct_idx_read("empty.gz", &error));
-    cr_expect_str_eq(error.message, "idx: the file does not begin with two zero bytes");
+    cr_expect_str_eq(error.message, "empty.gz: idx: the file does not begin with two zero bytes");
     write_bytes("byte.gz", "\x1f", 1);
     cr_expect_null(ct_idx_read("byte.gz", &error));
 }

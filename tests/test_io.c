@@ -88,7 +88,7 @@ Test(io, files_are_read_and_written_whole)
     ct_error error = { CT_OK, "" };
     write_bytes("empty", "", 0), write_bytes("large", "", 0);
     cr_expect_null(ct_image_read("empty", 1, &error));
-    cr_expect_str_eq(error.message, "image: neither PNG nor JPEG");
+    cr_expect_str_eq(error.message, "empty: image: neither PNG nor JPEG");
     cr_assert(truncate("large", (64 << 20) + 1) == 0);
     cr_expect_null(ct_image_read("large", 1, &error));
     cr_expect_str_eq(error.message, "large has 67108865 bytes; at most 67108864 are read");

@@ -48,5 +48,5 @@ ct_tensor *ct_cifar10_read(const char *path, ct_tensor **labels, ct_error *error
         return NULL;
     ct_tensor *images = ct_cifar10_parse(bytes, size, labels, error);
     ct_release(bytes, size);
-    return images;
+    return images != NULL ? images : ct_wrong_file(path, error);
 }

@@ -148,3 +148,12 @@ ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size
     *size = total;
     return CT_OK;
 }
+
+void *ct_wrong_file(const char *path, ct_error *error)
+{
+    if (error != NULL) {
+        const ct_error why = *error;
+        ct_error_set(error, why.status, "%.300s: %s", path, why.message);
+    }
+    return NULL;
+}

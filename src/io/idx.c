@@ -48,5 +48,5 @@ ct_tensor *ct_idx_read(const char *path, ct_error *error)
         return NULL;
     ct_tensor *tensor = ct_idx_parse(bytes, size, error);
     ct_release(bytes, size);
-    return tensor;
+    return tensor != NULL ? tensor : ct_wrong_file(path, error);
 }

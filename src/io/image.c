@@ -35,7 +35,7 @@ ct_tensor *ct_image_read(const char *path, int channels, ct_error *error)
         return NULL;
     ct_tensor *image = ct_image_parse(bytes, size, channels, error);
     ct_release(bytes, size);
-    return image;
+    return image != NULL ? image : ct_wrong_file(path, error);
 }
 
 static ct_tensor *resize(const ct_tensor *image, bool square, int64_t height, int64_t width, ct_filter filter, ct_error *error)

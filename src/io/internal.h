@@ -35,6 +35,9 @@ ct_status ct_file_read(const char *path, size_t limit, void **data, size_t *size
 
 /* The same, and what gzip compressed is inflated; limit holds for the result. */
 ct_status ct_file_read_inflated(const char *path, size_t limit, void **data, size_t *size, ct_error *error);
+
+/* Puts the path before a message about what is in the file. Returns NULL. */
+void *ct_wrong_file(const char *path, ct_error *error);
 bool ct_is_gzip(const void *bytes, size_t size);
 ct_status ct_inflate(const char *path, const void *bytes, size_t size, size_t limit, void **data, size_t *result, ct_error *error);
 

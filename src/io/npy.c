@@ -184,7 +184,7 @@ ct_tensor *ct_npy_read(const char *path, ct_error *error)
         return NULL;
     ct_tensor *tensor = ct_npy_parse(bytes, size, error);
     ct_release(bytes, size);
-    return tensor;
+    return tensor != NULL ? tensor : ct_wrong_file(path, error);
 }
 
 ct_status ct_npy_write(const char *path, const ct_tensor *tensor, ct_error *error)

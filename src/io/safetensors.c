@@ -219,7 +219,7 @@ ct_safetensors *ct_safetensors_read(const char *path, ct_error *error)
         return NULL;
     ct_safetensors *file = ct_safetensors_parse(bytes, size, error);
     ct_release(bytes, size);
-    return file;
+    return file != NULL ? file : ct_wrong_file(path, error);
 }
 
 void ct_safetensors_free(ct_safetensors *file)
