@@ -292,6 +292,7 @@ Test(safetensors, refuses_lengths_and_depth)
         cr_expect(strncmp(error.message, "safetensors: a header of ", 25) == 0, "%s", error.message);
     }
     write_bytes("short", bytes, sizeof bytes);
+    cr_expect_null(ct_safetensors_read("short", NULL));
     cr_expect_null(ct_safetensors_read("short", &error));
     cr_expect(strncmp(error.message, "short: safetensors: a header of ", 32) == 0, "%s", error.message);
     cr_expect_null(ct_safetensors_parse(NULL, 0, &error));
