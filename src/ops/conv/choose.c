@@ -44,7 +44,7 @@ static double bilinear(const ct_conv_form *f, ct_dtype dtype)
     return 5000 + points * (x * y * tiles / products_per_ns + 0.12 * x * tiles + 0.16 * y * tiles + 0.06 * x * y);
 }
 
-/* The products, of whole panels of lanes and in runs, and moving data and weights. */
+/* The products, of whole vectors of lanes and in runs, and moving data and weights. */
 static double panels(const ct_conv_form *f, ct_conv_map map)
 {
     double lanes = (double)(map == CT_MAP_TRANSPOSE ? f->x_channels : f->y_channels) / (double)f->groups;
@@ -52,7 +52,7 @@ static double panels(const ct_conv_form *f, ct_conv_map map)
     double run = (double)((map == CT_MAP_TRANSPOSE ? f->y_channels : f->x_channels) / f->groups) *
                  (f->dilation[2] == 1 ? (double)f->k[2] : 1);
     double w = (double)f->y_channels * (double)(f->x_channels / f->groups) * volume(f->k);
-    return ct_conv_work(f) * ceil(lanes / 32) * 32 / lanes * (1 + 4 / run) / (products_per_ns * 0.85) + 0.25 * (x + y + w);
+    return ct_conv_work(f) * ceil(lanes / 16) * 16 / lanes * (1 + 4 / run) / (products_per_ns * 0.85) + 0.25 * (x + y + w);
 }
 
 /* The same lane by lane, over all groups' channels at once; each channel of a group is gathered for all of the others. */

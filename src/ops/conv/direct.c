@@ -129,6 +129,7 @@ struct products {
     const int64_t *count, *const *place;
     ct_range planes;
     int64_t origin, extent; /* of rows */
+    int64_t valid;          /* lanes */
     const float *stage, *weights;
     float *c;
     int64_t c_group, c_row;
@@ -159,6 +160,7 @@ static void multiply(const ct_direct *job, const struct products *p, int64_t *ru
                 .groups = next - h,
                 .rows = p->strip->wide,
                 .panels = 1,
+                .valid = p->valid,
                 .runs = number,
                 .run = run,
                 .last = run,
@@ -243,6 +245,7 @@ static void run_y(void *context, int lane, int64_t piece)
             .planes = planes,
             .origin = s.row * f->stride[1] - f->padding[1],
             .extent = f->x[1],
+            .valid = job->outs - p * job->v->panel,
             .stage = stage,
             .weights = job->packed + group * job->group_floats + p * job->in * job->taps * job->v->panel,
             .c = c,
@@ -295,6 +298,7 @@ static void run_x(void *context, int lane, int64_t piece)
                     .planes = planes,
                     .origin = row - job->cut.reach[1],
                     .extent = f->y[1],
+                    .valid = job->in - p * panel,
                     .stage = stage,
                     .weights = job->packed + group * job->group_floats + ct_taps_before(f, phase) * job->outs * job->panels * panel +
                                p * n[0] * n[1] * n[2] * job->outs * panel,

@@ -74,6 +74,7 @@ void ct_direct_sum(void *context, int lane, int64_t piece)
             v->multiply_outer(&(ct_outer_product){
                 .rows = row,
                 .panels = last - first,
+                .valid = job->outs - (last - 1) * v->panel,
                 .runs = in.end - in.begin,
                 .steps = s.wide,
                 .a = stage + d * job->cut.plane + (h * f->dilation[1] + in.begin * f->stride[1]) * job->cut.pitch +

@@ -14,7 +14,7 @@ struct tile {
     bool add;
 };
 
-ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, int64_t b_step, bool outer)
+ALWAYS void tile(const struct tile *t, int rows, int vectors, int64_t a_row, int64_t a_step, int64_t b_step, bool outer)
 {
     vec sum[MR][NV];
     const float *b = t->b;
@@ -22,7 +22,7 @@ ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, 
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
-        for (int v = 0; v < NV; v++)
+        for (int v = 0; v < vectors; v++)
             sum[i][v] = (vec){ 0 };
 
     for (int64_t r = 0; r < t->runs; r++) {
@@ -37,13 +37,13 @@ ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, 
             if (!outer)
                 __builtin_prefetch(next + k * 16);
 #pragma GCC unroll 4
-            for (int v = 0; v < NV; v++)
+            for (int v = 0; v < vectors; v++)
                 right[v] = outer ? (vec)*(const loose *)(b + v * VL) : *(const vec *)(b + v * VL);
 #pragma GCC unroll 16
             for (int i = 0; i < rows; i++) {
                 float left = a[i * a_row];
 #pragma GCC unroll 4
-                for (int v = 0; v < NV; v++)
+                for (int v = 0; v < vectors; v++)
                     sum[i][v] += left * right[v];
             }
         }
@@ -53,7 +53,7 @@ ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, 
     for (int i = 0; i < rows; i++) {
         vec *c = (vec *)(t->c + i * t->c_row);
 #pragma GCC unroll 4
-        for (int v = 0; v < NV; v++)
+        for (int v = 0; v < vectors; v++)
             if (t->add)
                 c[v] += sum[i][v];
             else
@@ -61,16 +61,22 @@ ALWAYS void tile(const struct tile *t, int rows, int64_t a_row, int64_t a_step, 
     }
 }
 
-/* A function a row count, so that the sums have registers. */
-#define TILE(n)                                                                                                                 \
-    static void rows##n(const struct tile *t) { tile(t, n <= MR ? n : MR, t->a_row, 1, PANEL, false); }                                \
-    static void outer##n(const struct tile *t) { tile(t, n <= MR ? n : MR, 1, t->a_step, t->b_step, true); }
+/* A function a row count, so that the sums have registers; `few` for a panel's first vector alone. */
+#define TILE(n)                                                                                                                       \
+    static void rows##n(const struct tile *t) { tile(t, n <= MR ? n : MR, NV, t->a_row, 1, PANEL, false); }                           \
+    static void outer##n(const struct tile *t) { tile(t, n <= MR ? n : MR, NV, 1, t->a_step, t->b_step, true); }                      \
+    static void few_rows##n(const struct tile *t) { tile(t, n <= MR ? n : MR, 1, t->a_row, 1, PANEL, false); }                        \
+    static void few_outer##n(const struct tile *t) { tile(t, n <= MR ? n : MR, 1, 1, t->a_step, t->b_step, true); }
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6) TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 
 typedef void tile_function(const struct tile *t);
-static tile_function *const by_rows[] = { NULL, rows1, rows2, rows3, rows4, rows5, rows6, rows7, rows8, rows9, rows10, rows11, rows12 };
-static tile_function *const by_outer[] = { NULL,   outer1, outer2, outer3,  outer4,  outer5, outer6,
-                                           outer7, outer8, outer9, outer10, outer11, outer12 };
+#define BY_ROWS(name)                                                                                                                 \
+    { NULL, name##1, name##2, name##3, name##4, name##5, name##6, name##7, name##8, name##9, name##10, name##11, name##12 }
+static tile_function *const by_rows[2][13] = { BY_ROWS(rows), BY_ROWS(few_rows) };
+static tile_function *const by_outer[2][13] = { BY_ROWS(outer), BY_ROWS(few_outer) };
+
+/* Is one vector of the last panel enough? */
+static bool few(int64_t panel, int64_t panels, int64_t valid) { return panel + 1 == panels && valid > 0 && valid <= VL; }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -93,13 +99,14 @@ void V(ct_multiply)(const ct_product *p)
             .add = p->add || r > 0,
         };
         for (int64_t n = 0; n < p->panels; n++) {
+            tile_function *const *tiles = by_rows[few(n, p->panels, p->valid)];
             t.b = p->b + n * p->b_panel + r * p->run * PANEL;
             for (int64_t g = 0; g < p->groups; g++)
                 for (int64_t m = 0; m < p->rows; m += step) {
                     t.a = p->a + g * p->a_group + m * p->a_row;
                     t.ahead = step * p->a_row;
                     t.c = p->c + n * p->c_panel + g * p->c_group + m * p->c_row;
-                    by_rows[least(step, p->rows - m)](&t);
+                    tiles[least(step, p->rows - m)](&t);
                 }
         }
     }
@@ -122,11 +129,12 @@ static void outer_part(const ct_outer_product *p, int64_t r, int64_t runs, int64
     };
 
     for (int64_t n = 0; n < p->panels; n++) {
+        tile_function *const *tiles = by_outer[few(n, p->panels, p->valid)];
         t.b = p->b + n * p->b_panel + r * p->b_run + begin * p->b_step;
         for (int64_t m = 0; m < p->rows; m += step) {
             t.a = p->a + r * p->a_run + begin * p->a_step + m;
             t.c = p->c + n * p->c_panel + m * p->c_row;
-            by_outer[least(step, p->rows - m)](&t);
+            tiles[least(step, p->rows - m)](&t);
         }
     }
 }

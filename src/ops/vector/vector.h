@@ -28,6 +28,7 @@ enum { CT_INPUT, CT_INPUT_ADJOINT, CT_KERNEL_SIDE, CT_KERNEL_ADJOINT, CT_OUTPUT,
 /* c[i, j] ← or += Σ_k a[i, k] b[k, j]. Rows come in groups, columns in panels, products in runs of `run`, the last one of `last`. */
 typedef struct ct_product {
     int64_t groups, rows, panels;
+    int64_t valid;           /* lanes of the last panel that are asked for, the others may stay what they are; 0: all */
     int64_t runs, run, last;
     const float *a;
     const int64_t *a_run;    /* where each run begins in a */
@@ -42,6 +43,7 @@ typedef struct ct_product {
 /* c[i, j] ← or += Σ_t a[t, i] b[t, j]: t in runs of `steps`; the rows of a and b are `a_step`, `b_step` apart. */
 typedef struct ct_outer_product {
     int64_t rows, panels, runs, steps;
+    int64_t valid;          /* as above */
     const float *a;
     int64_t a_run, a_step;
     const float *b;
