@@ -198,6 +198,19 @@ static bool given(const struct setting *setting, const void *field)
                                            : true;
 }
 
+/* json_dumps, whose buffer loses a key where it cannot grow (Jansson 2.14); this one need not grow. */
+static char *dump(const json_t *root, size_t flags)
+{
+    const size_t length = json_dumpb(root, NULL, 0, flags); /* 0 when memory is out */
+    char *text = length > 0 ? malloc(length + 1) : NULL;
+    if (text == NULL || json_dumpb(root, text, length, flags) != length) {
+        free(text);
+        return NULL;
+    }
+    text[length] = '\0';
+    return text;
+}
+
 char *command_json(const struct verb *verb, const void *options)
 {
     json_t *root = json_object();
@@ -216,7 +229,7 @@ char *command_json(const struct verb *verb, const void *options)
             digits = digits_of(json_real_value(value));
         good = json_object_set_new(root, setting->name, value) == 0 && good;
     }
-    char *text = good ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(digits)) : NULL;
+    char *text = good ? dump(root, JSON_INDENT(2) | JSON_REAL_PRECISION(digits)) : NULL;
     json_decref(root);
     return text;
 }

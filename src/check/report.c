@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "gradcheck.h"
 
@@ -77,10 +77,11 @@ char *ct_gradcheck_json(const ct_gradcheck_report *r, char *text, size_t size)
         json_object_set_new(whole, "seed", json_integer((json_int_t)r->seed));
     else if (whole != NULL)
         json_object_set_new(whole, "seed", json_sprintf("%" PRIu64, r->seed));
-    char *dump = whole != NULL ? json_dumps(whole, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    if (size > 0)
-        snprintf(text, size, "%s", dump != NULL ? dump : "{}");
-    free(dump);
+    size_t length = whole != NULL && size > 0 ? json_dumpb(whole, text, size - 1, JSON_COMPACT | JSON_REAL_PRECISION(17)) : 0;
+    if (length > 0)
+        text[length < size ? length : size - 1] = '\0';
+    else if (size > 0)
+        snprintf(text, size, "{}");
     json_decref(whole);
     return text;
 }
