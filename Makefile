@@ -153,9 +153,11 @@ kill-matrix: deps ## which mutation which gradient check convicts: docs/kill-mat
 .PHONY: test-isa test-aarch64
 # What this machine runs, as the dynamic linker knows it.
 ISAS_HERE := $(shell /lib64/ld-linux-x86-64.so.2 --help 2>/dev/null | sed -n 's/^  \(x86-64-v[34]\) .supported.*/\1/p') baseline
-test-isa: deps ## the tests of convolutions with each instruction set that runs here
+test-isa: deps ## convolutions and elementary functions with each instruction set that runs here
 	+@$(SUBMAKE) $(BUILD)/test
-	@for isa in $(ISAS_HERE); do echo "CT_ISA=$$isa"; CT_ISA=$$isa $(RUN) $(BUILD)/test --filter '@(conv|golden|bilinear)*/*' || exit 1; done
+	@for isa in $(ISAS_HERE); do echo "CT_ISA=$$isa"; \
+	    CT_ISA=$$isa $(RUN) $(BUILD)/test --filter '@(conv|golden|bilinear|elementary|softmax)*/*' || exit 1; \
+	done
 
 # Debian's cross compiler and qemu-user, not installed by default: gcc-aarch64-linux-gnu qemu-user.
 AARCH64 := aarch64-linux-gnu-gcc $(CSTD) -O3 $(WARN) -static -Iinclude -ffp-contract=fast -DCT_VARIANT=baseline

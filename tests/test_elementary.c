@@ -199,3 +199,93 @@ Test(elementary, have_the_same_bits_at_every_place)
             ct_tensor_release(x);
         }
 }
+
+/* ---- derivatives that are one pass, and softmax -------------------------------------------- */
+
+APPLY(square, ct_square(t, x))
+APPLY(sqrt, ct_sqrt(t, x))
+APPLY(leaky_relu, ct_leaky_relu(t, x, 0.2))
+APPLY(elu_half, ct_elu(t, x, 0.5))
+APPLY(softplus_3, ct_softplus(t, x, 3, 2))
+APPLY(softmax_rows, ct_softmax(t, ct_reshape(t, x, CT_SHAPE(31, 700)), 1))
+APPLY(log_softmax_rows, ct_log_softmax(t, ct_reshape(t, x, CT_SHAPE(31, 700)), -1))
+APPLY(softmax_columns, ct_softmax(t, ct_reshape(t, x, CT_SHAPE(5, 14, 310)), 1))
+APPLY(log_softmax_columns, ct_log_softmax(t, ct_reshape(t, x, CT_SHAPE(7, 100, 31)), 1))
+
+static const struct rule {
+    const char *name;
+    ct_tensor *(*apply)(ct_tape *tape, ct_tensor *x);
+    double bound; /* on the difference of the two derivatives, in units of roundoff; 0: the same bits */
+} rules[] = {
+    { "square", apply_square, 0 },
+    { "sqrt", apply_sqrt, 0 },
+    { "leaky_relu", apply_leaky_relu, 0 },
+    { "elu", apply_elu_half, 0 },
+    { "sigmoid", apply_sigmoid, 0 },
+    { "tanh", apply_tanh, 0 },
+    { "softplus", apply_softplus_3, 0 },
+    { "gelu", apply_gelu, 8 },
+    { "softmax of rows", apply_softmax_rows, 16 },
+    { "log_softmax of rows", apply_log_softmax_rows, 16 },
+    { "softmax of columns", apply_softmax_columns, 16 },
+    { "log_softmax of columns", apply_log_softmax_columns, 16 },
+};
+
+enum { RULES = sizeof rules / sizeof *rules, VALUES = 31 * 700 };
+
+static ct_tensor *uniform(ct_dtype dtype, uint64_t seed)
+{
+    ct_tensor *x = ct_tensor_empty(dtype, CT_SHAPE(VALUES));
+    ct_uniform(x, -4, 4, &(ct_random){ .seed = seed });
+    ct_requires_grad(x, true);
+    return x;
+}
+
+static ct_tensor *gradient_of(const struct rule *rule, ct_tape *tape, ct_tensor *x, ct_tensor *g, unsigned flags)
+{
+    ct_tensor *y = rule->apply(tape, x), *shaped = ct_reshape(tape, g, ct_tensor_shape(y)), *dx = NULL;
+    cr_assert_eq(ct_grad(tape, 1, &y, &shaped, 1, &x, &dx, flags), CT_OK, "%s: %s", rule->name, ct_tape_message(tape));
+    return dx;
+}
+
+Test(elementary, derivatives_in_one_pass_are_the_taped_ones)
+{
+    for (int d = 0; d < 2; d++)
+        for (int r = 0; r < RULES; r++) {
+            ct_tape *tape = ct_tape_new();
+            ct_tensor *x = uniform(dtypes[d], 3), *g = uniform(dtypes[d], 4);
+            ct_tensor *fused = gradient_of(&rules[r], tape, x, g, 0), *taped = gradient_of(&rules[r], tape, x, g, CT_CREATE_GRAPH);
+            const double bound = rules[r].bound * 4 * (dtypes[d] == CT_F32 ? FLT_EPSILON : DBL_EPSILON);
+            double worst = 0;
+            for (int64_t i = 0; i < VALUES; i++) {
+                const double p = ct_tensor_at(fused, i), q = ct_tensor_at(taped, i);
+                worst = fmax(worst, isnan(p) && isnan(q) ? 0 : isnan(p) || isnan(q) ? INFINITY : fabs(p - q));
+            }
+            cr_expect(worst <= bound, "%s of %s: %g apart", rules[r].name, ct_dtype_name(dtypes[d]), worst);
+            ct_tape_free(tape);
+            ct_tensor_release(x), ct_tensor_release(g);
+        }
+}
+
+Test(elementary, rules_have_the_same_bits_for_every_instruction_set)
+{
+    for (int d = 0; d < 2; d++)
+        for (int r = 0; r < RULES; r++) {
+            ct_tape *tape = ct_tape_new();
+            ct_tensor *x = uniform(dtypes[d], 5), *g = uniform(dtypes[d], 6), *first[2] = { NULL };
+            for (int i = 0; ct_vectors_built[i]; i++) {
+                if (!ct_vectors_run_here(ct_vectors_built[i]))
+                    continue;
+                ct_vectors_use(ct_vectors_built[i]);
+                ct_tensor *got[] = { rules[r].apply(tape, x), gradient_of(&rules[r], tape, x, g, CT_RETAIN_GRAPH) };
+                for (int k = 0; k < 2; k++) {
+                    first[k] = first[k] ? first[k] : got[k];
+                    cr_expect_lt(difference(first[k], got[k], 0), 0, "%s, %s of %s, with %s", k ? "derivative" : "value",
+                                 rules[r].name, ct_dtype_name(dtypes[d]), ct_vectors_built[i]->name);
+                }
+            }
+            ct_vectors_use(NULL);
+            ct_tape_free(tape);
+            ct_tensor_release(x), ct_tensor_release(g);
+        }
+}

@@ -38,3 +38,31 @@ Test(softmax, tangents)
     ct_tape_free(tape);
     ct_tensor_release(x), ct_tensor_release(t);
 }
+
+/* Long rows, and columns of widths about a block's, of values that a naive exponential would overflow. */
+Test(softmax, of_any_shape_is_a_distribution)
+{
+    static const int64_t shapes[][3] = { { 3, 1000, 1 }, { 5, 17, 1 },  { 2, 1, 1 },  { 2, 70, 300 },
+                                         { 3, 9, 257 },  { 4, 33, 3 }, { 1, 1, 16 } };
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const int64_t outer = shapes[s][0], n = shapes[s][1], inner = shapes[s][2];
+        ct_tape *tape = ct_tape_new();
+        ct_tensor *x = ct_tensor_empty(CT_F64, CT_SHAPE(outer, n, inner));
+        ct_uniform(x, 790, 810, &(ct_random){ .seed = 1 });
+        ct_tensor *p = ct_softmax(tape, x, 1), *log_p = ct_log_softmax(tape, x, 1);
+        for (int64_t o = 0; o < outer; o++)
+            for (int64_t c = 0; c < inner; c++) {
+                double sum = 0;
+                for (int64_t i = 0; i < n; i++)
+                    sum += exp(ct_tensor_at(x, (o * n + i) * inner + c) - 800);
+                for (int64_t i = 0; i < n; i++) {
+                    const int64_t at = (o * n + i) * inner + c;
+                    const double wanted = exp(ct_tensor_at(x, at) - 800) / sum;
+                    CLOSE(ct_tensor_at(p, at), wanted, 1e-14 * wanted);
+                    CLOSE(ct_tensor_at(log_p, at), log(wanted), 1e-13);
+                }
+            }
+        ct_tape_free(tape);
+        ct_tensor_release(x);
+    }
+}

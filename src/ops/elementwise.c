@@ -79,49 +79,62 @@ static ct_tensor *one_or(ct_tape *t, ct_tensor *s, ct_tensor *other)
     return ct_add(t, s, ct_mul(t, ct_add_scalar(t, ct_neg(t, s), 1), other));
 }
 
-/* One pass over y and g, where the definition takes two. */
-struct leaky_job {
+/* One pass over the operands, where the taped definition takes several. */
+struct unary_vjp_job {
     const ct_call *call;
+    enum ct_unary f;
     const ct_tensor *cotangent;
     ct_tensor *gradient;
 };
 
-static void leaky_range(void *context, int64_t begin, int64_t end)
+static void unary_vjp_range(void *context, int64_t begin, int64_t end)
 {
-    const struct leaky_job *job = context;
-    CT_KERNEL_OF(job->cotangent->dtype, ct_leaky_vjp)(CT_OUT(job->call), ct_data(job->cotangent), ct_data(job->gradient),
-                                                      A(job->call), begin, end);
+    const struct unary_vjp_job *job = context;
+    const ct_call *call = job->call;
+    const struct parameters *p = call->attributes;
+    CT_KERNEL_OF(job->cotangent->dtype, ct_unary_vjp)
+    (job->f, call->op->reads & X_ ? CT_IN(call, 0) : NULL, call->op->reads & Y_ ? CT_OUT(call) : NULL, ct_data(job->cotangent),
+     ct_data(job->gradient), p->a, p->b, begin, end);
 }
 
-static bool leaky_relu_fused(ct_tape *tape, const ct_call *call, ct_tensor *cotangent, const bool wanted[], ct_tensor *gradient[])
+static bool run_unary_vjp(enum ct_unary f, ct_tape *tape, const ct_call *call, ct_tensor *cotangent, const bool wanted[],
+                          ct_tensor *gradient[])
 {
     if (!wanted[0])
         return true;
     gradient[0] = ct_gradient_in_place(tape, call, cotangent);
     if (gradient[0] == NULL)
         return false;
-    ct_parallel_for(cotangent->count, GRAIN, leaky_range, &(struct leaky_job){ call, cotangent, gradient[0] });
+    ct_parallel_for(cotangent->count, GRAIN, unary_vjp_range, &(struct unary_vjp_job){ call, f, cotangent, gradient[0] });
     return true;
 }
+
+/* UNARY whose derivative is a loop of ct_unary_vjp too. */
+#define UNARY_FUSED(name_, function_, reads_, derivative_)                                                   \
+    static bool name_##_fused(ct_tape *tape, const ct_call *call, ct_tensor *g, const bool wanted[], ct_tensor *gradient[]) \
+    {                                                                                                        \
+        return run_unary_vjp(function_, tape, call, g, wanted, gradient);                                    \
+    }                                                                                                        \
+    UNARY(name_, function_, reads_, derivative_, .fused_vjp = name_##_fused)
 
 UNARY(neg, CT_UNARY_NEG, 0, ct_neg(t, g))
 UNARY(scale, CT_UNARY_SCALE, 0, ct_scale(t, g, A(call)))
 UNARY(add_scalar, CT_UNARY_ADD_SCALAR, 0, g)
 UNARY(pow, CT_UNARY_POW, X_, A(call) == 0 ? NULL : ct_mul(t, g, ct_scale(t, ct_pow(t, x, A(call) - 1), A(call))))
-UNARY(square, CT_UNARY_SQUARE, X_, ct_mul(t, g, ct_scale(t, x, 2)))
-UNARY(sqrt, CT_UNARY_SQRT, Y_, ct_div(t, g, ct_scale(t, y, 2)))
+UNARY_FUSED(square, CT_UNARY_SQUARE, X_, ct_mul(t, g, ct_scale(t, x, 2)))
+UNARY_FUSED(sqrt, CT_UNARY_SQRT, Y_, ct_div(t, g, ct_scale(t, y, 2)))
 UNARY(exp, CT_UNARY_EXP, Y_, ct_mul(t, g, y))
 UNARY(log, CT_UNARY_LOG, X_, ct_div(t, g, x))
 UNARY(abs, CT_UNARY_ABS, X_, ct_mul(t, g, ct_sign(t, x)))
 UNARY(erf, CT_UNARY_ERF, X_, ct_mul(t, g, ct_scale(t, ct_exp(t, ct_neg(t, ct_square(t, x))), 1.12837916709551257390)))
 UNARY(clamp, CT_UNARY_CLAMP, X_, ct_mul(t, g, ct_inside(t, x, A(call), B(call))))
 UNARY(relu, CT_UNARY_RELU, Y_, ct_masked(t, g, y))
-UNARY(leaky_relu, CT_UNARY_LEAKY_RELU, Y_, ct_mul(t, g, ct_leaky_step(t, y, A(call))), .fused_vjp = leaky_relu_fused) /* slope ≥ 0 */
-UNARY(elu, CT_UNARY_ELU, X_ | Y_, ct_mul(t, g, one_or(t, ct_leaky_step(t, x, 0), ct_add_scalar(t, y, A(call)))))
-UNARY(gelu, CT_UNARY_GELU, X_, ct_mul(t, g, ct_add(t, normal_distribution(t, x), ct_mul(t, x, normal_density(t, x)))))
-UNARY(sigmoid, CT_UNARY_SIGMOID, Y_, ct_mul(t, g, ct_mul(t, y, ct_add_scalar(t, ct_neg(t, y), 1))))
-UNARY(tanh, CT_UNARY_TANH, Y_, ct_mul(t, g, ct_add_scalar(t, ct_neg(t, ct_square(t, y)), 1)))
-UNARY(softplus, CT_UNARY_SOFTPLUS, X_,
+UNARY_FUSED(leaky_relu, CT_UNARY_LEAKY_RELU, Y_, ct_mul(t, g, ct_leaky_step(t, y, A(call)))) /* slope ≥ 0 */
+UNARY_FUSED(elu, CT_UNARY_ELU, X_ | Y_, ct_mul(t, g, one_or(t, ct_leaky_step(t, x, 0), ct_add_scalar(t, y, A(call)))))
+UNARY_FUSED(gelu, CT_UNARY_GELU, X_, ct_mul(t, g, ct_add(t, normal_distribution(t, x), ct_mul(t, x, normal_density(t, x)))))
+UNARY_FUSED(sigmoid, CT_UNARY_SIGMOID, Y_, ct_mul(t, g, ct_mul(t, y, ct_add_scalar(t, ct_neg(t, y), 1))))
+UNARY_FUSED(tanh, CT_UNARY_TANH, Y_, ct_mul(t, g, ct_add_scalar(t, ct_neg(t, ct_square(t, y)), 1)))
+UNARY_FUSED(softplus, CT_UNARY_SOFTPLUS, X_,
       ct_mul(t, g, one_or(t, ct_above(t, x, A(call), B(call)), ct_sigmoid(t, ct_scale(t, x, A(call))))))
 UNARY_ROW(sign, CT_UNARY_SIGN, 0, ct_zero_derivative)
 UNARY_ROW(leaky_step, CT_UNARY_LEAKY_STEP, 0, ct_zero_derivative)

@@ -32,8 +32,8 @@ static bool accumulate(ct_tape *tape, ct_tensor **slot, ct_tensor *value)
 
 ct_tensor *ct_gradient_in_place(ct_tape *tape, const ct_call *call, ct_tensor *cotangent)
 {
-    const bool alone = !call->out->requested && cotangent == call->out->cotangent && atomic_load(&cotangent->references) == 1 &&
-                       atomic_load(&cotangent->storage->references) == 1;
+    const bool alone = !tape->anomaly && !call->out->requested && cotangent == call->out->cotangent &&
+                       atomic_load(&cotangent->references) == 1 && atomic_load(&cotangent->storage->references) == 1;
     return alone ? cotangent : ct_tape_tensor(tape, cotangent->dtype, cotangent->shape);
 }
 

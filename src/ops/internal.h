@@ -22,7 +22,7 @@ bool ct_shape_same(ct_tape *tape, const ct_call *call, ct_shape *out);
 struct ct_pool *ct_tape_pool(ct_tape *tape);
 
 /* For a fused vjp whose gradient has the cotangent's shape: the cotangent itself, to be overwritten element by element, when
- * the sweep alone holds it; else a new tensor. NULL after ct_fail. */
+ * the sweep alone holds it and no anomaly is to be told of it; else a new tensor. NULL after ct_fail. */
 ct_tensor *ct_gradient_in_place(ct_tape *tape, const ct_call *call, ct_tensor *cotangent);
 
 /* Text of a shape for messages: CT_TEXT(shape), valid until the end of the enclosing block. */

@@ -54,6 +54,22 @@ static ct_tensor *log_softmax_jvp(ct_tape *tape, const ct_call *call, int operan
     return ct_sub(tape, t, ct_sum_axes(tape, weighted, CT_AXES(axis_of(call)), true));
 }
 
+/* Two passes over y and g, where the definitions take more. */
+static bool fused_vjp(ct_tape *tape, const ct_call *call, ct_tensor *g, const bool wanted[], ct_tensor *gradient[])
+{
+    if (!wanted[0])
+        return true;
+    gradient[0] = ct_gradient_in_place(tape, call, g);
+    if (gradient[0] == NULL)
+        return false;
+    const ct_shape shape = g->shape;
+    const int axis = axis_of(call);
+    CT_KERNEL_OF(g->dtype, ct_softmax_vjp)
+    (ct_shape_product(shape, 0, axis), shape.extent[axis], ct_shape_product(shape, axis + 1, shape.rank),
+     call->op == &ct_op_log_softmax, CT_OUT(call), ct_data(g), ct_data(gradient[0]));
+    return true;
+}
+
 const ct_op ct_op_softmax = {
     .name = "softmax",
     .arity = 1,
@@ -62,6 +78,7 @@ const ct_op ct_op_softmax = {
     .forward = softmax_forward,
     .vjp = softmax_vjp,
     .jvp = softmax_vjp,
+    .fused_vjp = fused_vjp,
 };
 
 const ct_op ct_op_log_softmax = {
@@ -72,6 +89,7 @@ const ct_op ct_op_log_softmax = {
     .forward = log_softmax_forward,
     .vjp = log_softmax_vjp,
     .jvp = log_softmax_jvp,
+    .fused_vjp = fused_vjp,
 };
 
 static ct_tensor *apply_along(ct_tape *tape, const ct_op *op, ct_tensor *x, int axis)

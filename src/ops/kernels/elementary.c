@@ -1,5 +1,5 @@
-/* SLEEF's deterministic functions without fused multiply-adds ("cinz"), below 1 ulp, whose bits are the same at every width. In float32 some are
- * slow, for being made of pairs of floats: there polynomials, some about SLEEF's exp. Their coefficients are minimax fits in 40 digits. */
+/* SLEEF's deterministic functions without fused multiply-adds ("cinz"), below 1 ulp, whose bits are the same at every width. In float32
+ * some are slow, for being made of pairs of floats: there polynomials of our own, minimax fits computed in 40 digits. */
 #include "elementary.h"
 
 #include <sleef.h>

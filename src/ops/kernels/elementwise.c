@@ -96,13 +96,63 @@ void X(ct_unary)(enum ct_unary f, const void *x, void *y, double a, double b, in
     unary[f]((const real *)x + begin, (real *)y + begin, (real)a, (real)b, end - begin);
 }
 
-void X(ct_leaky_vjp)(const void *vy, const void *vg, void *vdx, double slope, int64_t begin, int64_t end)
+/* Derivatives: each an expression of x[i], y[i] and g[i], with the roundings of the taped one. */
+#define VJP(name, expression)                                                                                                  \
+    static void name##_vjp(const real *x, const real *y, const real *g, real *dx, real a, real b, int64_t begin, int64_t end)  \
+    {                                                                                                                          \
+        (void)x, (void)y, (void)a, (void)b;                                                                                    \
+        _Pragma("omp simd")                                                                                                    \
+        for (int64_t i = begin; i < end; i++)                                                                                  \
+            dx[i] = (expression);                                                                                              \
+    }
+
+/* Those of elementary functions, s and t of i % CT_BLOCK, of expressions of x[i]. */
+#define VJP_OF(name, elementary_s, inner_s, elementary_t, inner_t, expression)                                                 \
+    static void name##_vjp(const real *x, const real *y, const real *g, real *dx, real a, real b, int64_t begin, int64_t end)  \
+    {                                                                                                                          \
+        _Alignas(64) real in_s[CT_BLOCK], in_t[CT_BLOCK];                                                                      \
+        (void)y, (void)a, (void)b;                                                                                             \
+        for (int64_t some; begin < end; begin += some) {                                                                       \
+            some = end - begin < CT_BLOCK ? end - begin : CT_BLOCK;                                                            \
+            for (int64_t i = begin; i < begin + some; i++) {                                                                   \
+                in_s[i - begin] = (inner_s);                                                                                   \
+                in_t[i - begin] = (inner_t);                                                                                   \
+            }                                                                                                                  \
+            elementary_s(in_s, X(ct_block_whole)(in_s, some));                                                                 \
+            elementary_t(in_t, X(ct_block_whole)(in_t, some));                                                                 \
+            _Pragma("omp simd")                                                                                                \
+            for (int64_t i = begin; i < begin + some; i++) {                                                                   \
+                const real s = in_s[i - begin], t = in_t[i - begin];                                                           \
+                (void)t;                                                                                                       \
+                dx[i] = (expression);                                                                                          \
+            }                                                                                                                  \
+        }                                                                                                                      \
+    }
+
+#define NONE(t, n) ((void)(n))
+
+VJP(square, g[i] * (x[i] * 2))
+VJP(sqrt, g[i] / (y[i] * 2))
+VJP(leaky_relu, g[i] * step(y[i], a))
+VJP(elu, g[i] * (x[i] > 0 ? one : y[i] + a))
+VJP(sigmoid, g[i] * (y[i] * (one - y[i])))
+VJP(tanh, g[i] * (one - y[i] * y[i]))
+VJP_OF(gelu, NORMAL, x[i], EXP, x[i] * x[i] * (real)-0.5, g[i] * (s + x[i] * (t * (real)0.39894228040143267794)))
+VJP_OF(softplus, EXP, -(x[i] * a), NONE, 0, g[i] * (x[i] * a > b ? one : one / (one + s)))
+
+typedef void vjp_loop(const real *, const real *, const real *, real *, real, real, int64_t, int64_t);
+
+static vjp_loop *const unary_vjp[] = {
+    [CT_UNARY_SQUARE] = square_vjp,         [CT_UNARY_SQRT] = sqrt_vjp,
+    [CT_UNARY_LEAKY_RELU] = leaky_relu_vjp, [CT_UNARY_ELU] = elu_vjp,
+    [CT_UNARY_SIGMOID] = sigmoid_vjp,       [CT_UNARY_TANH] = tanh_vjp,
+    [CT_UNARY_GELU] = gelu_vjp,             [CT_UNARY_SOFTPLUS] = softplus_vjp,
+};
+
+void X(ct_unary_vjp)(enum ct_unary f, const void *x, const void *y, const void *g, void *dx, double a, double b, int64_t begin,
+                     int64_t end)
 {
-    const real *y = vy, *g = vg, a = (real)slope;
-    real *dx = vdx;
-#pragma omp simd
-    for (int64_t i = begin; i < end; i++)
-        dx[i] = g[i] * (y[i] > 0 ? one : a);
+    unary_vjp[f](x, y, g, dx, (real)a, (real)b, begin, end);
 }
 
 /* The same loop for each pair of strides, so that the compiler vectorises every one. */

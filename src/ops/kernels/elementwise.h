@@ -17,8 +17,10 @@ enum ct_binary {
 /* y[i] = f(x[i]; a, b) for i in [begin, end). */
 CT_KERNEL(void, ct_unary, enum ct_unary f, const void *x, void *y, double a, double b, int64_t begin, int64_t end);
 
-/* dx[i] = g[i] where y[i] > 0, slope · g[i] elsewhere, for i in [begin, end). dx may be g. */
-CT_KERNEL(void, ct_leaky_vjp, const void *y, const void *g, void *dx, double slope, int64_t begin, int64_t end);
+/* dx[i] = g[i] · f'(x[i]; a, b), where y = f(x), of the functions whose rows in src/ops/elementwise.c are fused; x or y is NULL where
+ * the row does not read it. dx may be g. */
+CT_KERNEL(void, ct_unary_vjp, enum ct_unary f, const void *x, const void *y, const void *g, void *dx, double a, double b,
+          int64_t begin, int64_t end);
 
 /* y[i] = f(a[i·sa], b[i·sb]) for i in [0, count); strides 0 or 1. */
 CT_KERNEL(void, ct_binary, enum ct_binary f, const void *a, int64_t sa, const void *b, int64_t sb, void *y, int64_t count);

@@ -1,5 +1,5 @@
 #include "loss.h"
-#include "real.h"
+#include "elementary.h"
 
 typedef struct bce_work {
     const real *x, *t;
@@ -15,8 +15,19 @@ static real clamped(real log_value)
 static void bce_range(void *context, int64_t begin, int64_t end)
 {
     const bce_work *w = context;
-    for (int64_t i = begin; i < end; i++)
-        w->loss[i] = (w->t[i] - 1) * clamped(M(log1p)(-w->x[i])) - w->t[i] * clamped(M(log)(w->x[i]));
+    _Alignas(64) real log_x[CT_BLOCK], log_rest[CT_BLOCK];
+    for (int64_t at = begin, some; at < end; at += some) {
+        some = end - at < CT_BLOCK ? end - at : CT_BLOCK;
+        const real *x = w->x + at, *t = w->t + at;
+        for (int64_t i = 0; i < some; i++) {
+            log_x[i] = x[i];
+            log_rest[i] = -x[i];
+        }
+        X(ct_block_log)(log_x, log_x, X(ct_block_whole)(log_x, some));
+        X(ct_block_log1p)(log_rest, log_rest, X(ct_block_whole)(log_rest, some));
+        for (int64_t i = 0; i < some; i++)
+            w->loss[at + i] = (t[i] - 1) * clamped(log_rest[i]) - t[i] * clamped(log_x[i]);
+    }
 }
 
 void X(ct_bce)(int64_t count, const void *x, const void *t, void *loss)

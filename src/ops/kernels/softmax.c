@@ -1,41 +1,190 @@
-/* The maximum is subtracted first, so no exponential overflows; sums in double. */
+/* The maximum is subtracted first, so no exponential overflows; sums in double. Where the axis is contiguous, row by row; else a
+ * block of neighbouring columns at a time, so that memory is walked in its order. */
 #include "softmax.h"
-#include "real.h"
+#include "elementary.h"
 
 typedef struct softmax_work {
     int64_t n, inner;
     bool log_of;
-    const real *x;
+    const real *x, *g; /* backward: y and its cotangent */
     real *y;
 } softmax_work;
 
-static void softmax_rows(void *context, int64_t begin, int64_t end)
+static double logarithm(double x)
 {
-    const softmax_work *w = context;
-    for (int64_t row = begin; row < end; row++) {
-        const int64_t at = row / w->inner * w->n * w->inner + row % w->inner;
-        const real *x = w->x + at;
-        real *y = w->y + at;
-        real top = -(real)INFINITY;
-        for (int64_t i = 0; i < w->n; i++)
-            top = x[i * w->inner] > top ? x[i * w->inner] : top;
-        double sum = 0;
-        for (int64_t i = 0; i < w->n; i++) {
-            const real shifted = x[i * w->inner] - top;
-            const real e = M(exp)(shifted);
-            y[i * w->inner] = w->log_of ? shifted : e;
-            sum += (double)e;
-        }
-        const double log_sum = log(sum);
-        for (int64_t i = 0; i < w->n; i++) {
-            const double value = (double)y[i * w->inner];
-            y[i * w->inner] = (real)(w->log_of ? value - log_sum : value / sum);
+    double t[CT_LANES] = { x };
+    JOIN(ct_block_log, f64, CT_VARIANT)(t, t, CT_LANES);
+    return t[0];
+}
+
+/* Partial sums joined in a fixed tree: their order depends on n alone. */
+static void add_block(double lane[CT_LANES], const real t[], int64_t whole)
+{
+    for (int64_t i = 0; i < whole; i += CT_LANES)
+        for (int l = 0; l < CT_LANES; l++)
+            lane[l] += (double)t[i + l];
+}
+
+static double joined(double lane[CT_LANES])
+{
+    for (int width = CT_LANES / 2; width > 0; width /= 2)
+        for (int l = 0; l < width; l++)
+            lane[l] += lane[l + width];
+    return lane[0];
+}
+
+/* For each block of a row, `some` elements from `at`; and what follows `some` up to whole lanes is 0. */
+#define EACH_BLOCK(at, some) \
+    for (int64_t at = 0, some; some = n - at < CT_BLOCK ? n - at : CT_BLOCK, at < n; at += CT_BLOCK)
+
+static void clear_rest(real t[], int64_t some)
+{
+    for (; some % CT_LANES; some++)
+        t[some] = 0;
+}
+
+static void softmax_row(int64_t n, bool log_of, const real *restrict x, real *restrict y)
+{
+    _Alignas(64) real t[CT_BLOCK];
+    double lane[CT_LANES] = { 0 };
+    real top = -(real)INFINITY;
+    for (int l = 0; l < CT_LANES; l++)
+        t[l] = top;
+    int64_t i = 0;
+    for (; i + CT_LANES <= n; i += CT_LANES)
+        for (int l = 0; l < CT_LANES; l++)
+            t[l] = x[i + l] > t[l] ? x[i + l] : t[l];
+    for (int l = 0; i < n; i++, l++)
+        t[l] = x[i] > t[l] ? x[i] : t[l];
+    for (int l = 0; l < CT_LANES; l++)
+        top = t[l] > top ? t[l] : top;
+
+    EACH_BLOCK(at, some) {
+        for (int64_t k = 0; k < some; k++)
+            t[k] = x[at + k] - top;
+        const int64_t whole = X(ct_block_whole)(t, some);
+        X(ct_block_exp)(t, t, whole);
+        clear_rest(t, some);
+        add_block(lane, t, whole);
+        for (int64_t k = 0; k < some && !log_of; k++)
+            y[at + k] = t[k];
+    }
+    const double sum = joined(lane), minus = logarithm(sum), times = 1 / sum;
+    if (log_of)
+        for (int64_t k = 0; k < n; k++)
+            y[k] = (real)((double)(x[k] - top) - minus);
+    else
+        for (int64_t k = 0; k < n; k++)
+            y[k] = (real)((double)y[k] * times);
+}
+
+static void softmax_columns(const softmax_work *w, int64_t some, const real *restrict x, real *restrict y)
+{
+    _Alignas(64) real t[CT_BLOCK], top[CT_BLOCK];
+    _Alignas(64) double sum[CT_BLOCK] = { 0 };
+    for (int64_t k = 0; k < some; k++)
+        top[k] = -(real)INFINITY;
+    for (int64_t i = 0; i < w->n; i++)
+        for (int64_t k = 0; k < some; k++)
+            top[k] = x[i * w->inner + k] > top[k] ? x[i * w->inner + k] : top[k];
+    for (int64_t i = 0; i < w->n; i++) {
+        for (int64_t k = 0; k < some; k++)
+            t[k] = x[i * w->inner + k] - top[k];
+        X(ct_block_exp)(t, t, X(ct_block_whole)(t, some));
+        for (int64_t k = 0; k < some; k++)
+            sum[k] += (double)t[k];
+        for (int64_t k = 0; k < some && !w->log_of; k++)
+            y[i * w->inner + k] = t[k];
+    }
+    if (w->log_of)
+        JOIN(ct_block_log, f64, CT_VARIANT)(sum, sum, (some + CT_LANES - 1) / CT_LANES * CT_LANES);
+    else
+        for (int64_t k = 0; k < some; k++)
+            sum[k] = 1 / sum[k];
+    for (int64_t i = 0; i < w->n; i++)
+        if (w->log_of)
+            for (int64_t k = 0; k < some; k++)
+                y[i * w->inner + k] = (real)((double)(x[i * w->inner + k] - top[k]) - sum[k]);
+        else
+            for (int64_t k = 0; k < some; k++)
+                y[i * w->inner + k] = (real)((double)y[i * w->inner + k] * sum[k]);
+}
+
+/* dx may be g: the sum is known before anything is written. */
+static void vjp_row(int64_t n, bool log_of, const real *y, const real *g, real *dx)
+{
+    _Alignas(64) real t[CT_BLOCK];
+    double lane[CT_LANES] = { 0 };
+    EACH_BLOCK(at, some) {
+        for (int64_t k = 0; k < some; k++)
+            t[k] = log_of ? g[at + k] : g[at + k] * y[at + k];
+        clear_rest(t, some);
+        add_block(lane, t, (some + CT_LANES - 1) / CT_LANES * CT_LANES);
+    }
+    const real sum = (real)joined(lane);
+    EACH_BLOCK(at, some) {
+        for (int64_t k = 0; k < some; k++)
+            t[k] = y[at + k];
+        if (log_of)
+            X(ct_block_exp)(t, t, X(ct_block_whole)(t, some));
+#pragma omp simd
+        for (int64_t k = 0; k < some; k++)
+            dx[at + k] = log_of ? g[at + k] - t[k] * sum : t[k] * (g[at + k] - sum);
+    }
+}
+
+static void vjp_columns(const softmax_work *w, int64_t some, const real *y, const real *g, real *dx)
+{
+    _Alignas(64) real t[CT_BLOCK], rounded[CT_BLOCK];
+    _Alignas(64) double sum[CT_BLOCK] = { 0 };
+    for (int64_t i = 0; i < w->n; i++)
+        for (int64_t k = 0; k < some; k++)
+            sum[k] += (double)(w->log_of ? g[i * w->inner + k] : g[i * w->inner + k] * y[i * w->inner + k]);
+    for (int64_t k = 0; k < some; k++)
+        rounded[k] = (real)sum[k];
+    for (int64_t i = 0; i < w->n; i++) {
+        for (int64_t k = 0; k < some; k++)
+            t[k] = y[i * w->inner + k];
+        if (w->log_of)
+            X(ct_block_exp)(t, t, X(ct_block_whole)(t, some));
+#pragma omp simd
+        for (int64_t k = 0; k < some; k++) {
+            const real in = g[i * w->inner + k];
+            dx[i * w->inner + k] = w->log_of ? in - t[k] * rounded[k] : t[k] * (in - rounded[k]);
         }
     }
 }
 
+static void softmax_range(void *context, int64_t begin, int64_t end)
+{
+    const softmax_work *w = context;
+    for (int64_t some; begin < end; begin += some) {
+        const int64_t column = begin % w->inner, at = begin / w->inner * w->n * w->inner + column;
+        some = w->inner - column < end - begin ? w->inner - column : end - begin;
+        some = some < CT_BLOCK ? some : CT_BLOCK;
+        if (w->inner == 1 && w->g != NULL)
+            vjp_row(w->n, w->log_of, w->x + at, w->g + at, w->y + at), some = 1;
+        else if (w->inner == 1)
+            softmax_row(w->n, w->log_of, w->x + at, w->y + at), some = 1;
+        else if (w->g != NULL)
+            vjp_columns(w, some, w->x + at, w->g + at, w->y + at);
+        else
+            softmax_columns(w, some, w->x + at, w->y + at);
+    }
+}
+
+static void run(softmax_work *work, int64_t outer)
+{
+    const int64_t grain = 1 + 16384 / (1 + work->n), least = work->inner > 1 ? 64 : 1;
+    ct_parallel_for(outer * work->inner, grain > least ? grain : least, softmax_range, work);
+}
+
 void X(ct_softmax)(int64_t outer, int64_t n, int64_t inner, bool log_of, const void *x, void *y)
 {
-    softmax_work work = { n, inner, log_of, x, y };
-    ct_parallel_for(outer * inner, 1 + 4096 / (1 + n), softmax_rows, &work);
+    run(&(softmax_work){ n, inner, log_of, x, NULL, y }, outer);
+}
+
+void X(ct_softmax_vjp)(int64_t outer, int64_t n, int64_t inner, bool log_of, const void *y, const void *g, void *dx)
+{
+    run(&(softmax_work){ n, inner, log_of, y, g, dx }, outer);
 }
