@@ -101,6 +101,49 @@ Test(derivatives, no_perturbation_confusion)
     ct_tensor_release(x);
 }
 
+/* The modes inside each other, three deep and in every order: (x⁴)''' = 24 x; and each inside each is not confused. */
+struct mode {
+    const ct_function *f;
+    bool forth;
+};
+
+static ct_tensor *slope(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    const struct mode *mode = context;
+    ct_tensor *result, *one = ct_tape_tensor(t, CT_F64, CT_SHAPE());
+    ct_tensor_fill(one, 1);
+    return (mode->forth ? ct_jvp(t, mode->f, in, &one, &result) : ct_vjp(t, mode->f, in, NULL, &result)) ? result : NULL;
+}
+static ct_tensor *fourth_power(ct_tape *t, ct_tensor *const in[], void *context) { return (void)context, ct_square(t, ct_square(t, in[0])); }
+static ct_tensor *confused_by(ct_tape *t, ct_tensor *const in[], void *context)
+{
+    ct_function added = { plus, in[0], 1 };
+    return ct_mul(t, in[0], slope(t, in, &(struct mode){ &added, context != NULL }));
+}
+
+Test(derivatives, modes_nest)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = ct_tensor_scalar(CT_F64, 3);
+    const ct_function f = { fourth_power, NULL, 1 };
+    for (int modes = 0; modes < 8; modes++) {
+        struct mode first_mode = { &f, modes & 1 };
+        const ct_function one = { slope, &first_mode, 1 };
+        struct mode second_mode = { &one, modes & 2 };
+        const ct_function two = { slope, &second_mode, 1 };
+        ct_tensor *y = slope(tape, &x, &(struct mode){ &two, modes & 4 });
+        cr_assert_not_null(y, "%d: %s", modes, ct_tape_message(tape));
+        cr_expect_eq(ct_tensor_item(y), 72, "modes %d: %g", modes, ct_tensor_item(y));
+        const ct_function inside = { confused_by, modes & 1 ? tape : NULL, 1 };
+        y = slope(tape, &x, &(struct mode){ &inside, modes & 2 });
+        cr_assert_not_null(y, "%d: %s", modes, ct_tape_message(tape));
+        cr_expect_eq(ct_tensor_item(y), 1, "modes %d: %g", modes, ct_tensor_item(y));
+        ct_tape_reset(tape);
+    }
+    ct_tape_free(tape);
+    ct_tensor_release(x);
+}
+
 /* A gradient penalty: the derivative by a captured parameter of a norm of the derivative by the input. |∂(w x²)/∂x|² = 4 w² x². */
 static ct_tensor *weighted_square(ct_tape *t, ct_tensor *const in[], void *context)
 {

@@ -73,6 +73,9 @@ Test(gradcheck, purity)
     cr_expect_eq(ct_tensor_at(x[0], 1), 2, "the caller's tensor stays as it was");
     cr_expect_eq(ct_gradcheck(&h, x, NULL, &report), CT_RIGHT, "%s", report.message);
     cr_expect_eq(report.unused, 2u);
+    char text[1500], json[1500];
+    cr_expect_not_null(strstr(ct_gradcheck_text(&report, text, sizeof text), "\nno dependence on input 1\n"), "%s", text);
+    cr_expect_not_null(strstr(ct_gradcheck_json(&report, json, sizeof json), "\"unused\":[1]"), "%s", json);
     ct_tensor_release(x[0]), ct_tensor_release(x[1]);
 }
 

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "gradcheck.h"
 
@@ -38,6 +39,11 @@ char *ct_gradcheck_text(const ct_gradcheck_report *r, char *text, size_t size)
                            "worst: %s, %s by %s: analytic %.17g, numeric %.17g ± %.2g (step %.3g)\n",
                            r->order, r->comparisons, r->right, r->wrong, r->kinks, r->undecidable, r->evaluations, r->seed, w->check, output,
                            where, w->analytic, w->numeric, w->error_bar, w->step);
+    for (int j = 0; j < CT_MAX_INPUTS && size > 0; j++) {
+        const size_t end = strlen(text);
+        if (r->unused >> j & 1)
+            snprintf(text + end, size - end, "no dependence on input %d\n", j);
+    }
     return text;
 }
 
@@ -60,18 +66,21 @@ static json_t *number(double value) { return isfinite(value) ? json_real(value) 
 char *ct_gradcheck_json(const ct_gradcheck_report *r, char *text, size_t size)
 {
     const ct_finding *w = &r->worst;
-    json_t *index = json_array();
+    json_t *index = json_array(), *unused = json_array();
+    for (int j = 0; j < CT_MAX_INPUTS; j++)
+        if (r->unused >> j & 1)
+            json_array_append_new(unused, json_integer(j));
     for (int i = 0; i < w->index.rank; i++)
         json_array_append_new(index, json_integer(w->index.extent[i]));
     json_t *worst = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "check", w->check ? w->check : "", "verdict",
                               ct_verdict_name(w->verdict), "input", string(w->name), "index", index, "output",
                               w->output < 0 ? json_null() : json_integer(w->output), "analytic", number(w->analytic), "numeric",
                               number(w->numeric), "error_bar", number(w->error_bar), "step", number(w->step));
-    json_t *whole = json_pack("{s:s, s:s, s:o, s:i, s:s#, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o, s:o, s:o}", "verdict", ct_verdict_name(r->verdict),
+    json_t *whole = json_pack("{s:s, s:s, s:o, s:i, s:s#, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "verdict", ct_verdict_name(r->verdict),
                               "status", ct_status_string(r->status), "message", string(r->message), "order", r->order, "seed", "", 0, "comparisons",
                               (json_int_t)r->comparisons, "right", (json_int_t)r->right, "wrong", (json_int_t)r->wrong, "kinks",
                               (json_int_t)r->kinks, "undecidable", (json_int_t)r->undecidable, "evaluations", (json_int_t)r->evaluations,
-                              "unused", (int)r->unused, "digits", number(r->digits), "digits_float32",
+                              "unused", unused, "digits", number(r->digits), "digits_float32",
                               number(r->digits_float32), "worst", worst);
     if (whole != NULL && r->seed <= INT64_MAX)
         json_object_set_new(whole, "seed", json_integer((json_int_t)r->seed));

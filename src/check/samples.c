@@ -88,6 +88,8 @@ FUNCTION(f_bilinear, ct_upsample_bilinear(t, in[0], (int64_t[]){ 5, 7 }, false))
 FUNCTION(f_corners, ct_upsample_bilinear(t, in[0], (int64_t[]){ 5, 2 }, true))
 FUNCTION(f_max_pool1d, ct_max_pool1d(t, in[0], context))
 FUNCTION(f_max_pool2d, ct_max_pool2d(t, in[0], context))
+FUNCTION(f_max_pool3d, ct_max_pool3d(t, in[0], context))
+FUNCTION(f_avg_pool1d, ct_avg_pool1d(t, in[0], context))
 FUNCTION(f_avg_pool2d, ct_avg_pool2d(t, in[0], context))
 FUNCTION(f_avg_pool3d, ct_avg_pool3d(t, in[0], context))
 
@@ -148,6 +150,7 @@ CONV(folded_circular, .padding_begin = CT_ALL(1), .padding_mode = CT_CIRCULAR)
 #define POOL(name, ...) static const ct_pool_options name = { __VA_ARGS__ };
 POOL(pool1, .kernel = { 3 }, .stride = { 2 }, .padding = { 1 })
 POOL(pool2, .kernel = { 2, 3 }, .stride = { 2, 1 }, .dilation = { 1, 2 }, .ceil_mode = true)
+POOL(cubes, .kernel = { 2, 2, 2 }, .stride = CT_ALL(1))
 POOL(average2, .kernel = { 3, 2 }, .stride = { 2, 2 }, .padding = { 1, 1 }, .exclude_pad = true, .ceil_mode = true)
 POOL(average3, .kernel = CT_ALL(2), .stride = CT_ALL(1), .padding = CT_ALL(1))
 
@@ -236,6 +239,8 @@ const ct_sample ct_samples[] = {
     LINEAR("upsample_bilinear corners", resample_adjoint, f_corners, NULL, REAL(1, 1, 3, 4))
     SAMPLE("max_pool1d padded", max_pool, f_max_pool1d, &pool1, 0, 0, 1, APART(1, 2, 7))
     SAMPLE("max_pool2d dilated", max_pool, f_max_pool2d, &pool2, 0, 0, 1, APART(1, 1, 4, 7))
+    SAMPLE("max_pool3d", max_pool, f_max_pool3d, &cubes, 0, 0, 1, APART(1, 1, 2, 3, 3))
+    LINEAR("avg_pool1d", avg_pool, f_avg_pool1d, &pool1, REAL(1, 2, 7))
     LINEAR("avg_pool2d", avg_pool, f_avg_pool2d, &average2, REAL(1, 2, 4, 5))
     LINEAR("avg_pool3d", avg_pool_adjoint, f_avg_pool3d, &average3, REAL(1, 1, 2, 3, 2))
 
