@@ -120,8 +120,8 @@ int main(int count, char **argument)
            "| order | seeds | runs | comparisons | right | wrong | kink | undecidable | fewest digits at reals | at whole numbers |\n|---|---|---|---|---|---|---|---|---|---|\n",
            ct_sample_count);
     innocent(1, seeds, 0);
-    innocent(2, seeds / 2, 16);
-    innocent(3, seeds / 2, 8);
+    innocent(2, seeds / 10, 16);
+    innocent(3, seeds / 20, 8);
     printf("\n| accused by | PyTorch | JAX | KANN | ggml |\n|---|---|---|---|---|\n");
     accused_by_others(20);
     return 0;
