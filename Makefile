@@ -134,6 +134,7 @@ test: deps ## build and run every test
 	@VERBS="save rotate" tests/faults/run $(BUILD) EIO KILL
 	@STARTS="fresh resumed overwriting" EVERY=40 tests/faults/dcgan $(BUILD) EIO KILL
 	@EVERY=200 tests/faults/dcgan $(BUILD) ENOMEM
+	@STARTS=report tests/faults/dcgan $(BUILD) ENOMEM
 	@$(RUN) $(BUILD)/bench-conv --threads 1 --filter dcgan32.1 --seconds 0
 	@$(RUN) $(BUILD)/bench-scalar --seconds 0
 	@$(RUN) $(BUILD)/bench-ops --threads 1 --seconds 0 --filter linear

@@ -319,21 +319,43 @@ static ct_status write_picture_of_losses(FILE *out, const struct parts *parts, c
     return write_losses(out, &parts->rows, chart_svg) ? CT_OK : out_of_memory(error);
 }
 
+/* What is written to a stream, in memory. open_memstream's stream says nothing of what is lost where it cannot grow; this one's ferror does. */
+struct text {
+    char *bytes;
+    size_t size, room;
+};
+
+static ssize_t append(void *cookie, const char *bytes, size_t size)
+{
+    struct text *text = cookie;
+    if (text->room - text->size < size) {
+        const size_t room = 2 * text->room + size;
+        char *larger = realloc(text->bytes, room);
+        if (larger == NULL)
+            return 0;
+        text->bytes = larger, text->room = room;
+    }
+    memcpy(text->bytes + text->size, bytes, size);
+    text->size += size;
+    return (ssize_t)size;
+}
+
 static ct_status write_file(const struct parts *parts, const char *name,
                             ct_status (*write)(FILE *, const struct parts *, ct_error *), ct_error *error)
 {
-    char path[4200], *text = NULL;
-    size_t size = 0;
+    char path[4200], buffer[4096];
+    struct text text = { .bytes = NULL };
     snprintf(path, sizeof path, "%.4000s/%s", parts->folder, name);
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = fopencookie(&text, "w", (cookie_io_functions_t){ .write = append });
     if (out == NULL)
         return out_of_memory(error);
+    setvbuf(out, buffer, _IOFBF, sizeof buffer);
     ct_status status = write(out, parts, error);
     bool good = !ferror(out);
     good = fclose(out) == 0 && good;
     if (status == CT_OK)
-        status = good ? ct_file_write(path, text, size, error) : out_of_memory(error);
-    free(text);
+        status = good ? ct_file_write(path, text.bytes, text.size, error) : out_of_memory(error);
+    free(text.bytes);
     return status;
 }
 

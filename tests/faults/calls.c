@@ -63,7 +63,6 @@ REFUSE(void *, NULL, ENOMEM, calloc, (size_t count, size_t size), (count, size))
 REFUSE(void *, NULL, ENOMEM, realloc, (void *memory, size_t size), (memory, size))
 REFUSE(int, ENOMEM, ENOMEM, posix_memalign, (void **memory, size_t alignment, size_t size), (memory, alignment, size))
 REFUSE(char *, NULL, ENOMEM, strdup, (const char *text), (text))
-REFUSE(FILE *, NULL, ENOMEM, open_memstream, (char **text, size_t *size), (text, size))
 REFUSE(int, EAGAIN, EAGAIN, pthread_create, (pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *), void *argument),
        (thread, how, run, argument))
 
