@@ -171,6 +171,20 @@ Test(verdicts, quantizer)
     ct_tensor_release(x);
 }
 
+/* A bias in front of batch norm moves nothing: its derivative is 0 up to rounding, and that is right, to most of f's own digits. */
+FUNCTION(biased, ct_batch_norm(t, ct_add(t, context, in[0]), NULL, NULL, NULL, NULL, true, 0.1, 1e-5))
+
+Test(verdicts, zero_up_to_rounding)
+{
+    ct_gradcheck_report report;
+    ct_random random = { .seed = 1 };
+    ct_tensor *x = ct_tensor_zeros(CT_F64, CT_SHAPE(4, 2)), *b = ct_tensor_from(CT_F64, CT_SHAPE(2), (double[]){ 0.3, -1.7 });
+    ct_normal(x, 0, 1, &random);
+    cr_expect_eq(ct_gradcheck(&(ct_function){ biased, x, 1 }, &b, NULL, &report), CT_RIGHT, "%s", report.message);
+    cr_expect_geq(report.digits, 12, "%s", report.message);
+    ct_tensor_release(x), ct_tensor_release(b);
+}
+
 /* Steep, flat, far and tiny: nobody picks a step. */
 FUNCTION(steep, ct_exp(t, ct_scale(t, in[0], 50)))
 FUNCTION(wave, ct_mul(t, ct_tanh(t, ct_scale(t, in[0], 1e3)), ct_square(t, in[0])))

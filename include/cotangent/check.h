@@ -123,7 +123,8 @@ typedef struct ct_gradcheck_report {
     uint64_t seed;
     int64_t comparisons, right, wrong, kinks, undecidable, evaluations;
     unsigned unused;              /* 1 << j: f (of order n: its derivative of order n − 1) does not depend on in[j] here */
-    double digits;                /* that the worst comparison called right agrees to, of the largest derivative; 17: all equal to the bit */
+    double digits;                /* that the worst comparison called right agrees to, of the largest derivative (of f, where all are 0);
+                                     17: all equal to the bit */
     double digits_float32;        /* the same of float32's values and gradients against float64's; 17 where none was compared */
     ct_finding worst;
     char message[400];            /* one sentence, always */

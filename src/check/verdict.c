@@ -35,11 +35,19 @@ static int severity(ct_verdict verdict)
     return (int[]){ [CT_RIGHT] = 0, [CT_UNDECIDABLE] = 1, [CT_KINK] = 2, [CT_WRONG] = 3 }[verdict];
 }
 
+/* Zero, for all that the bar can tell, and the bar is nothing beside f's own values. */
+static bool is_nothing(const struct ct_checking *c, const ct_finding *finding)
+{
+    return fabs(finding->numeric) <= finding->error_bar && finding->error_bar * finding->step <= negligible * c->probe.magnitude;
+}
+
 void ct_finding_note(struct ct_checking *c, ct_finding finding, double size)
 {
     ct_gradcheck_report *r = c->report;
     const double off = fabs(finding.analytic - finding.numeric);
-    const double ratio = isnan(off) ? INFINITY : off == 0 ? 0 : size > 0 ? off / size : INFINITY;
+    double ratio = isnan(off) ? INFINITY : off == 0 ? 0 : size > 0 ? off / size : INFINITY;
+    if (off > 0 && finding.verdict == CT_RIGHT && is_nothing(c, &finding)) /* no derivative to be a part of */
+        ratio = fmin(ratio, off * finding.step / c->probe.magnitude);
     const int before = severity(r->worst.verdict), now = severity(finding.verdict);
     int64_t *const counts[] = { &r->right, &r->wrong, &r->kinks, &r->undecidable };
     r->comparisons++;
@@ -132,8 +140,7 @@ static void explain(struct ct_line *line, int64_t row, double bar, ct_finding *f
 void ct_finding_require_resolution(const struct ct_checking *c, double size, ct_finding *finding)
 {
     size = fmax(size, fmax(fabs(finding->analytic), fabs(finding->numeric)));
-    const bool nothing = fabs(finding->numeric) <= finding->error_bar && finding->error_bar * finding->step <= negligible * c->probe.magnitude;
-    if (finding->verdict == CT_RIGHT && finding->error_bar > resolution * size && !nothing)
+    if (finding->verdict == CT_RIGHT && finding->error_bar > resolution * size && !is_nothing(c, finding))
         finding->verdict = CT_UNDECIDABLE;
 }
 
