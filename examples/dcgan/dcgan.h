@@ -181,6 +181,9 @@ uint8_t *picture_pixels(const ct_tensor *images, int columns, int zoom, int *wid
 ct_status folder_open(const char *path, int *lock, ct_error *error);
 void folder_close(int lock);
 
+/* "cannot <what> <path>: …", after a system call that failed. */
+ct_status cannot(const char *what, const char *path, ct_error *error);
+
 /* Whether a file is there; that it cannot be told is an error, not a no. */
 ct_status folder_holds(const char *folder, const char *name, bool *there, ct_error *error);
 

@@ -10,9 +10,9 @@
 
 #include "dcgan.h"
 
-static ct_status failed(const char *what, const char *path, ct_error *error)
+ct_status cannot(const char *what, const char *path, ct_error *error)
 {
-    return ct_error_set(error, CT_IO_ERROR, "cannot %s %.300s: %s", what, path, strerror(errno));
+    return ct_error_set(error, errno == ENOMEM ? CT_NO_MEMORY : CT_IO_ERROR, "cannot %s %.300s: %s", what, path, strerror(errno));
 }
 
 static ct_status make(const char *path, ct_error *error)
@@ -25,7 +25,7 @@ static ct_status make(const char *path, ct_error *error)
             continue;
         snprintf(part, sizeof part, "%.*s", (int)i, path);
         if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return failed("make the folder", part, error);
+            return cannot("make the folder", part, error);
     }
     return CT_OK;
 }
@@ -36,12 +36,12 @@ static ct_status remove_matching(const char *folder, const char *pattern, ct_err
     ct_status status = CT_OK;
     DIR *stream = opendir(folder);
     if (stream == NULL)
-        return failed("list", folder, error);
+        return cannot("list", folder, error);
     while (status == CT_OK && (errno = 0, entry = readdir(stream)) != NULL)
         if (fnmatch(pattern, entry->d_name, 0) == 0 && unlinkat(dirfd(stream), entry->d_name, 0) != 0 && errno != ENOENT)
-            status = failed("remove", entry->d_name, error);
+            status = cannot("remove", entry->d_name, error);
     if (status == CT_OK && errno != 0)
-        status = failed("list", folder, error);
+        status = cannot("list", folder, error);
     closedir(stream);
     return status;
 }
@@ -54,7 +54,7 @@ ct_status folder_open(const char *path, int *lock, ct_error *error)
         return status;
     *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*lock < 0)
-        return failed("open the folder", path, error);
+        return cannot("open the folder", path, error);
     if (flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return ct_error_set(error, CT_BAD_STATE, "another dcgan is training in %.300s", path);
     return remove_matching(path, "*.tmp", error); /* what a killed run was writing */
@@ -71,7 +71,7 @@ ct_status folder_holds(const char *folder, const char *name, bool *there, ct_err
     char path[4200];
     snprintf(path, sizeof path, "%.4000s/%.100s", folder, name);
     *there = access(path, F_OK) == 0;
-    return *there || errno == ENOENT ? CT_OK : failed("look for", path, error);
+    return *there || errno == ENOENT ? CT_OK : cannot("look for", path, error);
 }
 
 ct_status folder_clear(const char *path, bool overwrite, ct_error *error)

@@ -62,11 +62,6 @@ struct found {
     int count;
 };
 
-static ct_status cannot(const char *what, const char *path, ct_error *error)
-{
-    return ct_error_set(error, errno == ENOMEM ? CT_NO_MEMORY : CT_IO_ERROR, "cannot %s %.300s: %s", what, path, strerror(errno));
-}
-
 static int below(const struct dirent *entry)
 {
     return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;

@@ -15,11 +15,6 @@
 
 enum { MOST_PICTURES = 12 };
 
-static ct_status failed(const char *what, const char *path, ct_error *error)
-{
-    return ct_error_set(error, errno == ENOMEM ? CT_NO_MEMORY : CT_IO_ERROR, "cannot %s %.300s: %s", what, path, strerror(errno));
-}
-
 static ct_status out_of_memory(ct_error *error)
 {
     return ct_error_set(error, CT_NO_MEMORY, "out of memory for the report");
@@ -81,12 +76,12 @@ static ct_status rows_read(struct rows *rows, const char *path, ct_error *error)
     *rows = (struct rows){ .count = 0 };
     FILE *file = fopen(path, "r");
     if (file == NULL)
-        return failed("read", path, error);
+        return cannot("read", path, error);
     while (status == CT_OK && fgets(line, sizeof line, file) != NULL)
         if (!rows_add(rows, line))
             status = out_of_memory(error);
     if (status == CT_OK && ferror(file))
-        status = failed("read", path, error);
+        status = cannot("read", path, error);
     fclose(file);
     return status;
 }
@@ -164,11 +159,11 @@ static ct_status write_picture(FILE *out, const char *folder, const char *name, 
     snprintf(path, sizeof path, "%.4000s/%.300s", folder, name);
     FILE *in = fopen(path, "rb");
     if (in == NULL)
-        return errno == ENOENT ? CT_OK : failed("read", path, error);
+        return errno == ENOENT ? CT_OK : cannot("read", path, error);
     fprintf(out, "<figure class=\"picture\"><img alt=\"%s\" src=\"data:image/png;base64,", caption);
     write_base64(out, in);
     fprintf(out, "\"><figcaption>%s</figcaption></figure>\n", caption);
-    ct_status status = ferror(in) ? failed("read", path, error) : CT_OK;
+    ct_status status = ferror(in) ? cannot("read", path, error) : CT_OK;
     fclose(in);
     return status;
 }
@@ -186,7 +181,7 @@ static ct_status write_pictures(FILE *out, const char *folder, ct_error *error)
     struct dirent **list = NULL;
     int count = scandir(folder, &list, is_sample, versionsort), shown = count < MOST_PICTURES ? count : MOST_PICTURES;
     if (count < 0)
-        return failed("list", folder, error);
+        return cannot("list", folder, error);
     fputs("<h2>Pictures</h2>\n<div class=\"pictures\">\n", out);
     ct_status status = write_picture(out, folder, "real.png", "real: what the network learns from", error);
     for (int i = 0; i < shown && status == CT_OK; i++) {
@@ -263,7 +258,7 @@ static ct_status write_origin(FILE *out, const char *folder, ct_error *error)
         write_row(out, "checkpoint", target[0] != '\0' ? target : "checkpoint-latest.safetensors");
         write_row(out, "its SHA-256", hash);
     } else if (errno != ENOENT) {
-        return failed("read", path, error);
+        return cannot("read", path, error);
     }
     fputs("</table>\n", out);
     return CT_OK;

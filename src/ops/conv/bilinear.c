@@ -6,16 +6,13 @@
  *
  * Work is cut into pieces by the shape alone, and a piece owns what it writes. */
 #include "bilinear.h"
+#include "../../tensor/whole.h"
 
 #include <string.h>
 
 #define CHUNK 32              /* tiles of a piece, about: what their points take should stay in the second-level cache */
 #define PIECES 8               /* wanted, for threads */
 #define KEPT ((int64_t)1 << 20) /* floats of transformed data that conv_weight keeps at a time, about */
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 struct job {
     const ct_bilinear_plan *p;
@@ -193,7 +190,7 @@ static bool run_product(ct_tape *tape, struct job *job)
     int64_t rows = ct_bilinear_rows(p, job->to_x, 0, job->source->vectors), pieces, kept, lane_floats;
 
     job->across = panel / p->v->lanes;
-    job->keep_data = p->all * source_panels * panel <= rows * target_panels * panel;
+    job->keep_data = p->all * source_panels <= rows * target_panels;
     if (job->keep_data) {
         job->block = job->across * most(1, least(4 / job->target->phases, ceil_divide(job->target->vectors, job->across) / PIECES));
         job->rows_block = job->across * most(1, CT_PARTIAL_SUM / (panel * job->source->phases));

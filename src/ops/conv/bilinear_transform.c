@@ -1,6 +1,7 @@
 /* Data and weights to and from the points of a bilinear algorithm. An image's channels are gathered into vectors, one strip of tiles
  * at a time, and the one-dimensional transforms run along the height, then the width. What goes back runs the other way round. */
 #include "bilinear.h"
+#include "../../tensor/whole.h"
 
 #include <string.h>
 
@@ -10,10 +11,6 @@ enum { MOST_PHASES = 64 };
 
 /* A strip is at most so many tiles: it stays in the first-level cache. */
 #define STRIP 8
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* ---- the plan ---- */
 

@@ -6,6 +6,7 @@
  *     conv_weight     (part of the batch, group, block of channels), summed over the parts in order
  */
 #include "conv.h"
+#include "../../tensor/whole.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -36,8 +37,6 @@ struct job {
 };
 
 static int64_t volume(const int64_t extent[CT_MAX_SPATIAL]) { return extent[0] * extent[1] * extent[2]; }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 static void run_piece(const struct job *job, int64_t number, void *scratch)
 {

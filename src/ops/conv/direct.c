@@ -7,15 +7,12 @@
  *
  * Work is cut into pieces by the shape alone, and a piece owns what it writes. */
 #include "direct.h"
+#include "../../tensor/whole.h"
 
 #include <string.h>
 
 enum { PIECES = 16, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, MOST_PARTS = 64 /* of a run */,
        MOST_STRIDE = 8, MOST_KERNEL = 4096 /* taps */, MOST_STAGE = 1 << 24 };
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* One plane of a group's channels, from (row, column) on, channels last. The last vector goes first: what it writes behind a pixel's
  * channels is then overwritten by the next pixel's. */

@@ -21,7 +21,7 @@ typedef struct ct_direct {
     int64_t in, outs, taps;       /* channels of a group; of the kernel */
     int64_t lanes_of, panels;     /* channels of a group that are lanes, and their panels */
     int64_t group_floats;         /* of packed weights */
-    int64_t run, runs;            /* of a product over all taps */
+    int64_t runs;                 /* of a product over all taps */
     ct_cut cut;
     int64_t block, blocks;        /* panels of a piece */
     int64_t parts, sum_floats;    /* conv_weight: partial sums */

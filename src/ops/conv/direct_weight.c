@@ -1,10 +1,8 @@
 /* The direct algorithm's conv_weight: a tap's weights are an outer product of x's pixels and y's, summed over a part of the strips. */
 #include "direct.h"
+#include "../../tensor/whole.h"
 
 #include <string.h>
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* Packed weights to where they belong, summed over the parts in order. */
 void ct_direct_unpack(void *context, int lane, int64_t piece)

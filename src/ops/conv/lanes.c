@@ -5,14 +5,12 @@
 #include <string.h>
 
 #include "conv.h"
+#include "../../tensor/whole.h"
 #include "strip.h"
 #include "window.h"
 
 enum { PARTS = 16, STAGE = 3 << 12, MOST_POSITIONS = 512, MOST_LANES = 64 };
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
 
 struct job {

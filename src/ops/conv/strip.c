@@ -1,10 +1,8 @@
 /* Strips. */
 #include "strip.h"
+#include "../../tensor/whole.h"
 
 enum { MOST_COLUMNS = 128 };
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 static void measure(ct_cut *c, int64_t slack)
 {

@@ -1,10 +1,8 @@
 /* Windows of images. */
 #include "window.h"
+#include "../../tensor/whole.h"
 
 #include <string.h>
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The part that lies inside. */
 struct part {

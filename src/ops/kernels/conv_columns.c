@@ -1,5 +1,6 @@
 /* Columns: row (c, k), column q of a tile holds x[c, q·stride − padding + k·dilation], so that a conv is a matrix product. */
 #include "conv_columns.h"
+#include "../../tensor/whole.h"
 
 #include <cblas.h>
 #include <string.h>
@@ -14,8 +15,6 @@
 
 static int64_t volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t ceil_divide(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : 0; }
 static int64_t within(int64_t a, int64_t length) { return a < 0 ? 0 : least(a, length); }
 
 static inline void take(const real *from, real *to, int64_t count, int64_t stride)

@@ -1,4 +1,5 @@
 #include "move.h"
+#include "../../tensor/whole.h"
 
 #include <string.h>
 
@@ -92,7 +93,7 @@ struct permute_job {
     int64_t row_step, stripes;
 };
 
-/* An odometer over the axes of y before its last, but `skipped`: the place in x, and in y, of the combination that `number` is. */
+/* Where combination `number` of the axes before y's last, but `skipped`, lies in x and in y. */
 struct place {
     int64_t x, y;
 };
@@ -141,8 +142,6 @@ static void turn_square(const real *restrict x, int64_t from, real *restrict y, 
                 y[i * to + j] = x[j * from + i];
     }
 }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Stripes of matrices of x's last axis and y's. */
 static void permute_stripes(void *context, int64_t begin, int64_t end)

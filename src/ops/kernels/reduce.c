@@ -1,11 +1,10 @@
 /* Reductions over any set of axes. Memory is read in its order: along rows where the last axis is reduced, else by stretches of
  * neighbouring outputs. */
 #include "reduce.h"
+#include "../../tensor/whole.h"
 #include "real.h"
 
 enum { LANES = 16, STRETCH = 512 };
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Eight interleaved partial sums, joined in a fixed tree: fast, and the order depends on n alone. */
 static double sum_row(const real *x, int64_t n)

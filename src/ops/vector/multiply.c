@@ -1,5 +1,6 @@
 /* Products of packed matrices: tiles of MR rows by one panel, whose sums stay in registers for one partial sum. */
 #include "lanes.h"
+#include "../../tensor/whole.h"
 
 /* One tile: adds to, or sets, rows × panel of c. a's rows are a_row apart and its products a_step; one of the two is 1. */
 struct tile {
@@ -77,8 +78,6 @@ static tile_function *const by_outer[2][13] = { BY_ROWS(outer), BY_ROWS(few_oute
 
 /* Is one vector of the last panel enough? */
 static bool few(int64_t panel, int64_t panels, int64_t valid) { return panel + 1 == panels && valid > 0 && valid <= VL; }
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* Rows are shared out evenly among as few tiles as there can be. */
 static int64_t even(int64_t rows) { return rows > 0 ? (rows + (rows + MR - 1) / MR - 1) / ((rows + MR - 1) / MR) : 1; }
