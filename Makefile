@@ -124,6 +124,11 @@ TESTED := $(filter-out examples/dcgan/main.c,$(DCGAN))
 $(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a | $(BUILD)/cotangent $(BUILD)/cotangent-broken
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS) $(DCGAN_LIBS)
 
+# The same tests where Criterion's runner cannot run.
+$(BUILD)/test-forked: $(BUILD)/tests/forked/main.o $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a \
+                      | $(BUILD)/cotangent $(BUILD)/cotangent-broken
+	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS) $(DCGAN_LIBS)
+
 # The command with a catalogue of broken ops, which hides the library's.
 $(BUILD)/cotangent-broken: $(TOOL:%.c=$(BUILD)/%.o) $(BUILD)/tests/broken/catalogue.o $(BUILD)/libcotangent.a
 	$(CC) $(SAN) -fopenmp -o $@ $^ $(LIBS)
@@ -160,12 +165,14 @@ test-isa: deps ## convolutions and elementary functions with each instruction se
 	    CT_ISA=$$isa $(RUN) $(BUILD)/test --filter '@(conv|golden|bilinear|elementary|softmax)*/*' || exit 1; \
 	done
 
-# Debian's cross compiler and qemu-user, not installed by default: gcc-aarch64-linux-gnu qemu-user.
-AARCH64 := aarch64-linux-gnu-gcc $(CSTD) -O3 $(WARN) -static -Iinclude -ffp-contract=fast -DCT_VARIANT=baseline
-test-aarch64: ## cross-compile the vector functions for aarch64 and test them under qemu-user
-	@mkdir -p $(BUILD)/aarch64
-	$(AARCH64) -DCT_VARIANT_NAME='"baseline"' -o $(BUILD)/aarch64/vector $(VECTORS) tests/vector/vector.c -lm
-	qemu-aarch64 $(BUILD)/aarch64/vector
+# Debian's arm64 libraries are unpacked here, not installed. UNDER='grad*/*' for some of the tests.
+AARCH64 = $(CURDIR)/$(BUILD)/aarch64-root
+test-aarch64: ## cross-compile everything for aarch64 and run the tests under qemu-user; a quarter of an hour
+	@scripts/install-dependencies gcc-aarch64-linux-gnu qemu-user
+	@scripts/install-dependencies --unpack arm64 $(AARCH64)
+	+@PKG_CONFIG_SYSROOT_DIR=$(AARCH64) PKG_CONFIG_LIBDIR=$(AARCH64)/usr/lib/aarch64-linux-gnu/pkgconfig $(SUBMAKE) \
+	    BUILD=$(BUILD)/aarch64 CC="aarch64-linux-gnu-gcc --sysroot=$(AARCH64)" OPT=-O2 build $(BUILD)/aarch64/test-forked
+	QEMU_LD_PREFIX=$(AARCH64) EMULATOR=qemu-aarch64 $(RUN) qemu-aarch64 $(BUILD)/aarch64/test-forked $(if $(UNDER),--filter '$(UNDER)')
 
 report: ## train for a moment, open the report in headless Chromium and photograph it
 	+@$(SUBMAKE) $(BUILD)/dcgan

@@ -13,15 +13,17 @@
 
 static char output[1 << 20];
 
-/* Runs a command that was built next to this program. `arguments` goes through the shell, which may redirect; what comes is in
- * output. */
+/* Runs a command that was built next to this program, by the environment's EMULATOR if it has one. `arguments` goes through the shell,
+ * which may redirect; what comes is in output. */
 static int run_program(const char *name, const char *arguments)
 {
     char program[PATH_MAX], command[PATH_MAX + 1000];
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     cr_assert(length > 0);
     program[length] = '\0';
-    snprintf(command, sizeof command, "'%.*s/%s' %s", (int)(strrchr(program, '/') - program), program, name, arguments);
+    const char *emulator = getenv("EMULATOR");
+    snprintf(command, sizeof command, "%s '%.*s/%s' %s", emulator ? emulator : "", (int)(strrchr(program, '/') - program), program, name,
+             arguments);
     FILE *pipe = popen(command, "r");
     cr_assert_not_null(pipe);
     output[fread(output, 1, sizeof output - 1, pipe)] = '\0';
