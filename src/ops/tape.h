@@ -1,4 +1,4 @@
-/* The tape's insides, for tape.c, grad.c and the checks. */
+/* The tape's insides, for tape.c, the sweeps (grad.c, push.c) and the checks. */
 #ifndef CT_TAPE_INTERNAL_H
 #define CT_TAPE_INTERNAL_H
 
