@@ -132,6 +132,16 @@ static const struct geometry layers[] = {
     { { 3, { 2, 3, 77 } }, { 3, { 4, 3, 8 } }, { .stride = { 4 }, .padding = { 2 } } },
     { { 4, { 1, 2, 5, 3000 } }, { 4, { 2, 2, 3, 3 } }, { .stride = { 1, 1000 }, .padding = { 1, 0 } } }, /* columns' */
     { { 5, { 2, 3, 4, 9, 10 } }, { 5, { 5, 3, 1, 3, 4 } }, { .stride = { 1, 1, 2 }, .padding = { 0, 1, 1 } } },
+    { { 4, { 2, 18, 15, 16 } }, { 4, { 20, 18, 3, 3 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },      /* filled up to 4 */
+    { { 4, { 2, 18, 15, 16 } }, { 4, { 20, 18, 5, 7 } }, { .padding = { 2, 3 } } },                          /* in segments */
+    { { 4, { 2, 18, 30, 31 } }, { 4, { 20, 18, 7, 5 } }, { .stride = { 2, 2 }, .padding = { 3, 2 } } },
+    { { 3, { 2, 8, 500 } }, { 3, { 20, 8, 25 } }, { .stride = { 4 }, .padding = { 11 } } },
+    { { 4, { 2, 18, 28, 27 } }, { 4, { 20, 18, 3, 3 } }, { .padding = { 2, 3 }, .dilation = { 2, 3 } } },
+    { { 4, { 1, 3, 30, 70 } }, { 4, { 5, 3, 3, 5 } }, { .padding = { 2, 9 }, .dilation = { 1, 12 } } },
+    { { 4, { 1, 3, 30, 30 } }, { 4, { 5, 3, 4, 3 } }, { .stride = { 2, 1 }, .padding = { 1, 4 }, .dilation = { 1, 4 } } },
+    { { 5, { 2, 18, 6, 9, 10 } }, { 5, { 20, 18, 3, 3, 3 } }, { .padding = { 1, 1, 1 } } },
+    { { 5, { 2, 5, 9, 9, 10 } }, { 5, { 20, 5, 4, 4, 4 } }, { .stride = { 2, 2, 2 }, .padding = { 1, 1, 1 } } },
+    { { 5, { 2, 3, 9, 9, 10 } }, { 5, { 4, 3, 2, 3, 3 } }, { .stride = { 3, 1, 1 }, .padding_begin = { 4, 0, 1 }, .dilation = { 1, 2, 1 } } },
 };
 
 static void draw_geometry(struct geometry *g)
@@ -202,14 +212,14 @@ static void draw_any(struct geometry *g)
     }
 }
 
-Test(bilinear, direct)
+Test(bilinear, any)
 {
     ct_tape *tape = ct_tape_new();
     struct geometry g;
 
     for (int i = 0; i < 90; i++) {
         draw_any(&g);
-        expect_exact(tape, &g, CT_ALGORITHM_DIRECT);
+        expect_exact(tape, &g, CT_ALGORITHM_DIRECT), expect_exact(tape, &g, CT_ALGORITHM_BILINEAR);
     }
     ct_tape_free(tape);
 }

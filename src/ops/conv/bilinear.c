@@ -27,7 +27,7 @@ struct job {
     bool to_x, keep_data;
     int64_t across;                     /* vectors a panel */
     int64_t ranges, blocks, block;      /* of tiles; of the target's vectors; vectors of a block */
-    int64_t unit;                       /* tiles of a range are a multiple of it: a plane's, where tiles overlap */
+    int64_t unit;                       /* tiles of a range are a multiple of it: a plane's, where tiles overlap, or an image's */
     int64_t chunk;                      /* tiles at a time */
     int64_t rows_block;                 /* vectors of the source at a time, where weights are not kept */
 
@@ -52,6 +52,9 @@ static int64_t point_stride(const ct_bilinear_plan *p, int64_t panels, int64_t r
     int64_t floats = panels * rows * p->v->panel;
     return floats % 32 ? floats : floats + 16;
 }
+
+/* Tiles of dilated images that stand side by side are not cut apart. */
+static int64_t whole(const ct_bilinear_plan *p, int64_t tiles) { return ceil_divide(tiles, p->dilation[WIDTH]) * p->dilation[WIDTH]; }
 
 static ct_points points_of(const ct_bilinear_plan *p, float *at, int64_t phases, int64_t first, int64_t last, int64_t begin,
                            int64_t end, int64_t rows)
@@ -200,13 +203,13 @@ static bool run_product(ct_tape *tape, struct job *job)
                                    point_stride(p, panels_of(p, job->block, job->target->phases),
                                                 job->rows_block * job->source->phases * p->v->lanes));
     } else {
-        job->unit = job->target->overlap ? p->tiles[HEIGHT] * p->tiles[WIDTH] : 1;
+        job->unit = job->target->overlap ? p->tiles[HEIGHT] * p->tiles[WIDTH] * (job->target->deep ? p->y.planes : 1) : p->dilation[WIDTH];
         job->ranges = most(1, least(p->all / job->unit, (p->all + CHUNK / 2) / CHUNK));
         job->blocks = least(ceil_divide(PIECES, job->ranges), ceil_divide(job->target->vectors, job->across));
         job->block = ceil_divide(ceil_divide(job->target->vectors, job->across), job->blocks) * job->across;
         job->blocks = ceil_divide(job->target->vectors, job->block);
         int64_t longest = ceil_divide(p->all / job->unit, job->ranges) * job->unit;
-        job->chunk = ceil_divide(longest, most(1, (longest + CHUNK / 2) / CHUNK));
+        job->chunk = whole(p, ceil_divide(longest, most(1, (longest + CHUNK / 2) / CHUNK)));
         pieces = job->ranges * job->blocks;
         kept = p->points * point_stride(p, target_panels, rows);
         lane_floats = p->points * (point_stride(p, source_panels, job->chunk) +
@@ -254,8 +257,8 @@ static void keep_both(void *context, int lane, int64_t piece)
     ct_points points = is_x ? kept_x(job) : kept_y(job);
     int64_t first = (is_x ? number : number - job->x_pieces) * job->across;
 
-    points.begin += part * tiles / job->tile_pieces;
-    points.end = job->begin + (part + 1) * tiles / job->tile_pieces;
+    points.begin += whole(p, part * tiles / job->tile_pieces);
+    points.end = job->begin + whole(p, (part + 1) * tiles / job->tile_pieces);
     points.at += first * side->phases / job->across * points.panel + (points.begin - job->begin) * p->v->panel;
     points.first = first, points.last = least(first + job->across, side->vectors);
     ct_bilinear_to_points(p, side, is_x ? job->a : job->b, &points, lane_scratch(job, lane));
@@ -328,7 +331,7 @@ static bool run_weight(ct_tape *tape, struct job *job)
     const int64_t all_sums = p->points * point_stride(p, p->x.panels, p->y.channels);
     int64_t tiles = most(most(KEPT, all_sums) / a_tile, CT_PARTIAL_SUM);
 
-    tiles = tiles * 2 >= p->all ? p->all : ceil_divide(p->all, ceil_divide(p->all, tiles));
+    tiles = tiles * 2 >= p->all ? p->all : whole(p, ceil_divide(p->all, ceil_divide(p->all, tiles)));
     job->across = panel / p->v->lanes;
     job->x_block = job->across * most(1, 4 / p->x.phases);
     job->y_block = 2 * job->across;

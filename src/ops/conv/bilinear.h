@@ -6,31 +6,36 @@
 #include "conv.h"
 #include "window.h"
 
-/* The first of the form's three axes goes with the batch.
- *
- * One of the two data tensors as tiles see it. Along each axis tile number i takes `take` strides of pixels from
- * i · m · stride − padding on. A pixel's place within its stride is its phase, and the phases count as channels. */
+/* One of the two data tensors as tiles see it. Along the last two axes tile number i takes `take` strides of pixels from
+ * i · m · stride − padding on. A pixel's place within its stride is its phase. A kernel of more than r strides is cut into segments of r,
+ * which read `segment` pixels apart. The first of the form's three axes has no transform: each of its taps reads a plane.
+ * Phases, segments and planes count as channels: all three are `phases` here. Dilated, every `dilation`-th pixel makes an image of its
+ * own, and these images' tiles stand side by side. */
 typedef struct ct_bilinear_side {
     int64_t channels, vectors, phases, panels; /* vectors of channels, of one phase; panels of all phases */
     int64_t extent[AXES], planes, apart;       /* planes of a channel (the first axis); floats between channels */
     int64_t take[AXES], stride[AXES], padding[AXES];
+    int64_t along[AXES], segment[AXES];        /* phases along an axis */
+    int64_t taps, plane, tap, before;          /* of y's plane o, tap t reads plane o · plane + t · tap − before */
     ct_transform *to[AXES], *from[AXES];
-    bool overlap; /* tiles share pixels */
+    bool overlap, deep; /* tiles share pixels; of several planes */
 } ct_bilinear_side;
 
 typedef struct ct_bilinear_plan {
     const ct_vectors *v;
     const ct_conv_form *form;
-    int64_t m[AXES], alpha[AXES], tiles[AXES];
+    int64_t m[AXES], alpha[AXES], dilation[AXES];
+    int64_t tiles[AXES];        /* of all images along an axis: a multiple of its dilation */
     int64_t points;             /* products of a tile and pair of channels: ∏ α */
-    int64_t all;                /* tiles, of the batch */
+    int64_t all;                /* tiles, of the batch; work is cut at multiples of dilation[WIDTH] */
+    int64_t taps[AXES];         /* of the kernel, filled with zeros to whole segments */
     ct_transform *kernel_to[AXES], *kernel_from[AXES];
     ct_bilinear_side x, y;
     int64_t scratch;            /* floats that a transform needs */
 } ct_bilinear_plan;
 
-/* The cheapest algorithm that there is for each axis; false when the form has none: float32, one group, kernel a multiple of stride,
- * 1 to 3 times, no dilation, along the last two axes; a first axis without kernel, stride and padding. */
+/* The cheapest algorithm that there is for each axis. false when the form has none: with groups, with stride and dilation along one axis,
+ * or with very many phases. */
 bool ct_bilinear_plan_make(const ct_conv_form *form, const ct_vectors *v, ct_bilinear_plan *plan);
 
 /* Transformed data of tiles [begin, end): [point][panel][tile][lane], points and panels so many floats apart, from the panel of vector

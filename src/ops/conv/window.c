@@ -12,8 +12,8 @@ struct part {
 static struct part inside(const ct_window *w)
 {
     struct part part = {
-        .top = most(0, -w->row),
-        .bottom = least(w->rows, w->extent[HEIGHT] - w->row),
+        .top = most(0, ceil_divide(-w->row, 1 + w->skip)),
+        .bottom = least(w->rows, ceil_divide(w->extent[HEIGHT] - w->row, 1 + w->skip)),
         .left = most(0, -w->column),
         .right = least(w->columns, w->extent[WIDTH] - w->column),
     };
@@ -25,12 +25,12 @@ static struct part inside(const ct_window *w)
 /* Whole rows follow one another in memory: they go as one run. */
 static bool whole_rows(const ct_window *w, const struct part *part)
 {
-    return w->dense && part->right - part->left == w->extent[WIDTH] && part->bottom - part->top > 1;
+    return w->dense && w->skip == 0 && part->right - part->left == w->extent[WIDTH] && part->bottom - part->top > 1;
 }
 
 static int64_t place(const ct_window *w, int64_t row, int64_t column)
 {
-    return w->first + (w->row + row) * w->extent[WIDTH] + w->column + column;
+    return w->first + (w->row + row * (1 + w->skip)) * w->extent[WIDTH] + w->column + column;
 }
 
 static void zero(const ct_vectors *v, float *to, int64_t count, int64_t step)

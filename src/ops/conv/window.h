@@ -13,6 +13,7 @@ typedef struct ct_window {
     int64_t apart, valid;        /* floats between channels; how many there are, at most the lanes */
     const int64_t *places;       /* to load from channels that are not evenly apart; or NULL */
     int64_t row, column, rows, columns;
+    int64_t skip;                /* rows of the image that are left out after each */
     float *stage;                /* [row · pitch + column · step + lane] */
     int64_t pitch, step;
     float *dense;                /* room for rows · columns vectors, or NULL */
