@@ -44,12 +44,7 @@ static bool batch_norm_forward(ct_tape *tape, ct_call *call)
     return true;
 }
 
-/* ---- derivatives, the definition: all built anew from x by taped ops, so that higher orders see its history ---- */
-
-/* What the derivatives of y = leaky(x̂ weight + bias) are made of; r = (var + eps)^−½, and x̂ = (x − mean) r. */
-typedef struct parts {
-    ct_tensor *r, *normal, *weight;
-} parts;
+/* ---- derivatives of y = leaky(x̂ weight + bias), the definition ---- */
 
 static ct_axes batch_and_space(const ct_tensor *x)
 {
@@ -60,66 +55,48 @@ static ct_axes batch_and_space(const ct_tensor *x)
     return axes;
 }
 
-static parts parts_of(ct_tape *tape, const ct_call *call)
+static ct_normed normal_of(ct_tape *tape, const ct_call *call)
 {
     const attributes *a = call->attributes;
-    ct_tensor *x = call->in[0];
-    const ct_axes axes = batch_and_space(x);
-    parts p = { .weight = ct_norm_per_channel(tape, x, call->in[1]) };
-    p.r = ct_pow(tape, ct_add_scalar(tape, ct_var_axes(tape, x, axes, 0, true), a->eps), -0.5);
-    p.normal = ct_mul(tape, ct_sub(tape, x, ct_mean_axes(tape, x, axes, true)), p.r);
-    return p;
+    return ct_normed_of(tape, call->in[0], batch_and_space(call->in[0]), a->eps);
 }
 
 /* The leaky ReLU's diagonal Jacobian. */
-static ct_tensor *rectified(ct_tape *tape, const ct_call *call, const parts *p, ct_tensor *direction)
+static ct_tensor *rectified(ct_tape *tape, const ct_call *call, const ct_normed *normal, ct_tensor *direction)
 {
     const attributes *a = call->attributes;
-    ct_tensor *z = ct_add(tape, ct_mul(tape, p->normal, p->weight), ct_norm_per_channel(tape, call->in[0], call->in[2]));
+    ct_tensor *x = call->in[0], *weight = ct_norm_per_channel(tape, x, call->in[1]);
+    ct_tensor *z = ct_add(tape, ct_mul(tape, normal->x, weight), ct_norm_per_channel(tape, x, call->in[2]));
     return a->slope == 0 ? ct_masked(tape, direction, ct_relu(tape, z)) : ct_mul(tape, direction, ct_leaky_step(tape, z, a->slope));
-}
-
-/* r (I − 11ᵀ/n − x̂x̂ᵀ/n) applied to d: symmetric, so its own transpose. */
-static ct_tensor *normalized(ct_tape *tape, const ct_call *call, const parts *p, ct_tensor *d)
-{
-    const ct_axes axes = batch_and_space(call->in[0]);
-    ct_tensor *slope = ct_mean_axes(tape, ct_mul(tape, d, p->normal), axes, true);
-    ct_tensor *centred = ct_sub(tape, d, ct_mean_axes(tape, d, axes, true));
-    return ct_mul(tape, p->r, ct_sub(tape, centred, ct_mul(tape, p->normal, slope)));
 }
 
 static ct_tensor *batch_norm_vjp(ct_tape *tape, const ct_call *call, int operand, ct_tensor *g)
 {
-    const parts p = parts_of(tape, call);
-    ct_tensor *before = rectified(tape, call, &p, g);
+    const ct_normed normal = normal_of(tape, call);
+    ct_tensor *before = rectified(tape, call, &normal, g);
     if (operand == 0)
-        return normalized(tape, call, &p, ct_mul(tape, before, p.weight));
-    return ct_sum_axes(tape, operand == 1 ? ct_mul(tape, before, p.normal) : before, batch_and_space(call->in[0]), false);
+        return ct_normed_project(tape, &normal, ct_mul(tape, before, ct_norm_per_channel(tape, call->in[0], call->in[1])));
+    return ct_sum_axes(tape, operand == 1 ? ct_mul(tape, before, normal.x) : before, normal.axes, false);
 }
 
 static ct_tensor *batch_norm_jvp(ct_tape *tape, const ct_call *call, int operand, ct_tensor *tangent)
 {
-    const parts p = parts_of(tape, call);
+    const ct_normed normal = normal_of(tape, call);
     ct_tensor *x = call->in[0], *dz;
     if (operand == 0)
-        dz = ct_mul(tape, normalized(tape, call, &p, tangent), p.weight);
+        dz = ct_mul(tape, ct_normed_project(tape, &normal, tangent), ct_norm_per_channel(tape, x, call->in[1]));
     else if (operand == 1)
-        dz = ct_mul(tape, p.normal, ct_norm_per_channel(tape, x, tangent));
+        dz = ct_mul(tape, normal.x, ct_norm_per_channel(tape, x, tangent));
     else
         dz = ct_expand(tape, ct_norm_per_channel(tape, x, tangent), x->shape);
-    return rectified(tape, call, &p, dz);
+    return rectified(tape, call, &normal, dz);
 }
 
 static bool batch_norm_fused_vjp(ct_tape *tape, const ct_call *call, ct_tensor *g, const bool wanted[], ct_tensor *gradient[])
 {
-    void *into[3] = { NULL, NULL, NULL };
-    for (int i = 0; i < 3; i++)
-        if (wanted[i]) {
-            gradient[i] = i == 0 ? ct_gradient_in_place(tape, call, g) : ct_tape_tensor(tape, g->dtype, call->in[i]->shape);
-            if (!gradient[i])
-                return false;
-            into[i] = ct_data(gradient[i]);
-        }
+    void *into[3];
+    if (!ct_norm_gradients(tape, call, g, wanted, gradient, into))
+        return false;
     ct_batch_norm_work work = work_of(call);
     work.g = ct_data(g);
     work.dx = into[0], work.dweight = into[1], work.dbias = into[2];
@@ -149,15 +126,11 @@ static ct_tensor *evaluate(ct_tape *tape, ct_tensor *x, ct_tensor *mean, ct_tens
     ct_tensor *centred = ct_sub(tape, x, ct_norm_per_channel(tape, x, mean));
     ct_tensor *r = ct_pow(tape, ct_add_scalar(tape, var, eps), -0.5);
     ct_tensor *y = centred && r ? ct_mul(tape, centred, ct_norm_per_channel(tape, x, r)) : NULL;
-    y = ct_norm_affine(tape, y, weight, bias);
+    if (y && weight)
+        y = ct_mul(tape, y, ct_norm_per_channel(tape, x, weight));
+    if (y && bias)
+        y = ct_add(tape, y, ct_norm_per_channel(tape, x, bias));
     return slope == 0 ? ct_relu(tape, y) : slope == 1 ? y : ct_leaky_relu(tape, y, slope);
-}
-
-static ct_tensor *constant(ct_tape *tape, ct_dtype dtype, int64_t channels, double value)
-{
-    ct_tensor *tensor = ct_tape_tensor(tape, dtype, CT_SHAPE(channels));
-    ct_tensor_fill(tensor, value);
-    return tensor;
 }
 
 ct_tensor *ct_batch_norm_leaky_relu(ct_tape *tape, ct_tensor *x, ct_tensor *running_mean, ct_tensor *running_var,
@@ -182,7 +155,8 @@ ct_tensor *ct_batch_norm_leaky_relu(ct_tape *tape, ct_tensor *x, ct_tensor *runn
     if (c && x->count / c < 2)
         return ct_fail(tape, CT_BAD_SHAPE, "batch_norm: training needs more than 1 value per channel, x %s has %lld",
                        CT_TEXT(x->shape), (long long)(x->count / c));
-    ct_tensor *in[] = { x, weight ? weight : constant(tape, x->dtype, c, 1), bias ? bias : constant(tape, x->dtype, c, 0) };
+    ct_tensor *in[] = { x, weight ? weight : ct_norm_constant(tape, x->dtype, channels, 1),
+                        bias ? bias : ct_norm_constant(tape, x->dtype, channels, 0) };
     const attributes a = { eps, momentum, negative_slope, running_mean, running_var };
     return ct_apply(tape, &ct_op_batch_norm, 3, in, &a, sizeof a);
 }

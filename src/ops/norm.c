@@ -1,5 +1,5 @@
-/* Layer, instance and group normalisation: one row, which sees x as (N, C, S) and normalises each of C over N and S. They take one N
- * and as many channels as they have sets of statistics. */
+/* Layer, instance and group normalisation with their affine part: one row, which sees x as (N, G, C, S), normalises each of the N · G
+ * sets over C and S, and has a weight and a bias for each of G · C. */
 #include "norm.h"
 
 #include "kernels/norm.h"
@@ -10,71 +10,112 @@ typedef struct normalize_attributes {
     double eps;
 } normalize_attributes;
 
-#define MOMENTS(tensor) ((double(*)[3])ct_data(tensor))
+enum { SETS = 2, BLOCKS = 16 }; /* rank of (N, G); parts of a sum over N */
 
-static bool normalize_forward(ct_tape *tape, ct_call *call)
+static ct_norm_work work_of(const ct_call *call)
 {
     const normalize_attributes *a = call->attributes;
     const int64_t *extent = call->in[0]->shape.extent;
-    call->aux = ct_tensor_new(ct_tape_pool(tape), CT_F64, CT_SHAPE(extent[1], 3));
+    return (ct_norm_work){
+        .n = extent[0], .groups = extent[1], .channels = extent[2], .s = extent[3],
+        .eps = a->eps,
+        .x = CT_IN(call, 0), .weight = CT_IN(call, 1), .bias = CT_IN(call, 2), .moments = (double(*)[3])ct_data(call->aux),
+    };
+}
+
+static bool normalize_forward(ct_tape *tape, ct_call *call)
+{
+    const int64_t sets = ct_shape_product(call->in[0]->shape, 0, SETS);
+    call->aux = ct_tensor_new(ct_tape_pool(tape), CT_F64, CT_SHAPE(sets, 3));
     if (!call->aux) {
-        ct_fail(tape, CT_NO_MEMORY, "normalize: no memory for the moments of %lld channels", (long long)extent[1]);
+        ct_fail(tape, CT_NO_MEMORY, "normalize: no memory for the moments of %lld sets", (long long)sets);
         return false;
     }
-    CT_KERNEL_OF(call->out->dtype, ct_normalize)
-    (extent[0], extent[1], extent[2], a->eps, CT_IN(call, 0), CT_OUT(call), MOMENTS(call->aux));
+    ct_norm_work work = work_of(call);
+    work.y = CT_OUT(call);
+    CT_KERNEL_OF(call->out->dtype, ct_norm_forward)(&work);
     return true;
 }
 
-/* With r = (var + eps)^−½ the Jacobian is r (I − 11ᵀ/n − yyᵀ/n): symmetric, so this is the jvp too. y is the output with its
- * history and r is built anew from x, so that higher orders see both. */
+static ct_normed normal_of(ct_tape *tape, const ct_call *call)
+{
+    const normalize_attributes *a = call->attributes;
+    return ct_normed_of(tape, call->in[0], CT_AXES(2, 3), a->eps);
+}
+
 static ct_tensor *normalize_vjp(ct_tape *tape, const ct_call *call, int operand, ct_tensor *g)
 {
-    (void)operand;
-    const normalize_attributes *a = call->attributes;
-    const ct_axes axes = CT_AXES(0, 2);
-    ct_tensor *y = call->out;
-    ct_tensor *var = ct_var_axes(tape, call->in[0], axes, 0, true);
-    ct_tensor *r = ct_pow(tape, ct_add_scalar(tape, var, a->eps), -0.5);
-    ct_tensor *slope = ct_mean_axes(tape, ct_mul(tape, g, y), axes, true);
-    ct_tensor *centred = ct_sub(tape, g, ct_mean_axes(tape, g, axes, true));
-    return ct_mul(tape, r, ct_sub(tape, centred, ct_mul(tape, y, slope)));
+    if (operand == 2)
+        return ct_sum_axes(tape, g, CT_AXES(0, 3), true);
+    const ct_normed normal = normal_of(tape, call);
+    if (operand == 1)
+        return ct_sum_axes(tape, ct_mul(tape, g, normal.x), CT_AXES(0, 3), true);
+    return ct_normed_project(tape, &normal, ct_mul(tape, g, call->in[1]));
+}
+
+static ct_tensor *normalize_jvp(ct_tape *tape, const ct_call *call, int operand, ct_tensor *tangent)
+{
+    if (operand == 2)
+        return ct_expand(tape, tangent, call->in[0]->shape);
+    const ct_normed normal = normal_of(tape, call);
+    return operand == 1 ? ct_mul(tape, normal.x, tangent)
+                        : ct_mul(tape, ct_normed_project(tape, &normal, tangent), call->in[1]);
 }
 
 static bool normalize_fused_vjp(ct_tape *tape, const ct_call *call, ct_tensor *g, const bool wanted[], ct_tensor *gradient[])
 {
-    if (!wanted[0])
-        return true;
-    const int64_t *extent = call->out->shape.extent;
-    gradient[0] = ct_tape_tensor(tape, g->dtype, g->shape);
-    if (!gradient[0])
+    ct_norm_work work = work_of(call);
+    const int64_t parameters = work.groups * work.channels;
+    ct_tensor *sums = NULL;
+    void *into[3];
+
+    if (!ct_norm_gradients(tape, call, g, wanted, gradient, into))
         return false;
-    CT_KERNEL_OF(g->dtype, ct_normalize_vjp)
-    (extent[0], extent[1], extent[2], (const double(*)[3])MOMENTS(call->aux), CT_OUT(call), ct_data(g), ct_data(gradient[0]));
+    work.blocks = work.n < BLOCKS ? work.n : BLOCKS;
+    if (into[1] || into[2]) {
+        sums = ct_tape_tensor(tape, CT_F64, CT_SHAPE(2, work.blocks, parameters));
+        if (!sums)
+            return false;
+        work.dweight = ct_data(sums), work.dbias = work.dweight + work.blocks * parameters;
+    }
+    work.g = ct_data(g), work.dx = into[0];
+    CT_KERNEL_OF(g->dtype, ct_norm_backward)(&work);
+    if (into[1])
+        CT_KERNEL_OF(g->dtype, ct_norm_join)(work.blocks, parameters, work.dweight, into[1]);
+    if (into[2])
+        CT_KERNEL_OF(g->dtype, ct_norm_join)(work.blocks, parameters, work.dbias, into[2]);
+    ct_tape_drop(tape, sums);
     return true;
 }
 
 const ct_op ct_op_normalize = {
     .name = "normalize",
-    .arity = 1,
-    .reads = CT_READS_OUT | CT_READS_IN << 0,
+    .arity = 3,
+    .reads = CT_READS_IN | CT_READS_IN << 1,
     .shape = ct_shape_same,
     .forward = normalize_forward,
     .vjp = normalize_vjp,
-    .jvp = normalize_vjp,
+    .jvp = normalize_jvp,
     .fused_vjp = normalize_fused_vjp,
 };
 
-/* Normalises x seen as (n, c, the rest); keeps x's shape. */
-static ct_tensor *normalize(ct_tape *tape, ct_tensor *x, int64_t n, int64_t c, normalize_attributes attributes)
+/* x seen as (n, groups, channels, the rest), weight and bias as (1, groups, channels, 1); keeps x's shape. */
+static ct_tensor *normalize(ct_tape *tape, ct_tensor *x, int64_t n, int64_t groups, int64_t channels, ct_tensor *weight, ct_tensor *bias,
+                            double eps)
 {
-    const int64_t s = n > 0 && c > 0 ? x->count / (n * c) : 0;
-    ct_tensor *view = ct_reshape(tape, x, CT_SHAPE(n, c, s));
-    ct_tensor *y = ct_apply(tape, &ct_op_normalize, 1, &view, &attributes, sizeof attributes);
+    const int64_t sets = n * groups * channels, s = sets > 0 ? x->count / sets : 0;
+    const ct_shape parameters = CT_SHAPE(1, groups, channels, 1);
+    const normalize_attributes attributes = { eps };
+    ct_tensor *in[] = {
+        ct_reshape(tape, x, CT_SHAPE(n, groups, channels, s)),
+        weight ? ct_reshape(tape, weight, parameters) : ct_norm_constant(tape, x->dtype, parameters, 1),
+        bias ? ct_reshape(tape, bias, parameters) : ct_norm_constant(tape, x->dtype, parameters, 0),
+    };
+    ct_tensor *y = ct_apply(tape, &ct_op_normalize, 3, in, &attributes, sizeof attributes);
     return y ? ct_reshape(tape, y, x->shape) : NULL;
 }
 
-/* ---- checks and the affine part -------------------------------------------------------- */
+/* ---- what the normalisations share -------------------------------------------------------- */
 
 bool ct_norm_has_channels(ct_tape *tape, const char *op, const ct_tensor *x)
 {
@@ -115,13 +156,38 @@ ct_tensor *ct_norm_per_channel(ct_tape *tape, const ct_tensor *x, ct_tensor *p)
     return ct_reshape(tape, p, shape);
 }
 
-ct_tensor *ct_norm_affine(ct_tape *tape, ct_tensor *y, ct_tensor *weight, ct_tensor *bias)
+ct_tensor *ct_norm_constant(ct_tape *tape, ct_dtype dtype, ct_shape shape, double value)
 {
-    if (y && weight)
-        y = ct_mul(tape, y, ct_norm_per_channel(tape, y, weight));
-    if (y && bias)
-        y = ct_add(tape, y, ct_norm_per_channel(tape, y, bias));
-    return y;
+    ct_tensor *tensor = ct_tape_tensor(tape, dtype, shape);
+    ct_tensor_fill(tensor, value);
+    return tensor;
+}
+
+ct_normed ct_normed_of(ct_tape *tape, ct_tensor *x, ct_axes axes, double eps)
+{
+    ct_tensor *r = ct_pow(tape, ct_add_scalar(tape, ct_var_axes(tape, x, axes, 0, true), eps), -0.5);
+    return (ct_normed){ axes, r, ct_mul(tape, ct_sub(tape, x, ct_mean_axes(tape, x, axes, true)), r) };
+}
+
+ct_tensor *ct_normed_project(ct_tape *tape, const ct_normed *normal, ct_tensor *d)
+{
+    ct_tensor *slope = ct_mean_axes(tape, ct_mul(tape, d, normal->x), normal->axes, true);
+    ct_tensor *centred = ct_sub(tape, d, ct_mean_axes(tape, d, normal->axes, true));
+    return ct_mul(tape, normal->r, ct_sub(tape, centred, ct_mul(tape, normal->x, slope)));
+}
+
+bool ct_norm_gradients(ct_tape *tape, const ct_call *call, ct_tensor *g, const bool wanted[], ct_tensor *gradient[], void *into[3])
+{
+    for (int i = 0; i < 3; i++) {
+        into[i] = NULL;
+        if (!wanted[i])
+            continue;
+        gradient[i] = i == 0 ? ct_gradient_in_place(tape, call, g) : ct_tape_tensor(tape, g->dtype, call->in[i]->shape);
+        if (!gradient[i])
+            return false;
+        into[i] = ct_data(gradient[i]);
+    }
+    return true;
 }
 
 /* ---- the public three ------------------------------------------------------------------- */
@@ -141,10 +207,7 @@ ct_tensor *ct_layer_norm(ct_tape *tape, ct_tensor *x, int axes, ct_tensor *weigh
         !ct_norm_fits(tape, op, "bias", x, bias, last))
         return NULL;
     const int64_t rows = ct_shape_product(x->shape, 0, rank - axes);
-    ct_tensor *y = normalize(tape, x, 1, rows, (normalize_attributes){ .eps = eps });
-    if (y && weight)
-        y = ct_mul(tape, y, weight);
-    return y && bias ? ct_add(tape, y, bias) : y;
+    return normalize(tape, x, rows, 1, ct_shape_product(last, 0, axes), weight, bias, eps);
 }
 
 static ct_tensor *normalize_groups(ct_tape *tape, const char *op, ct_tensor *x, int64_t groups, ct_tensor *weight,
@@ -154,8 +217,7 @@ static ct_tensor *normalize_groups(ct_tape *tape, const char *op, ct_tensor *x, 
     if (!ct_norm_eps_allowed(tape, op, eps) || !ct_norm_fits(tape, op, "weight", x, weight, channels) ||
         !ct_norm_fits(tape, op, "bias", x, bias, channels))
         return NULL;
-    ct_tensor *y = normalize(tape, x, 1, x->shape.extent[0] * groups, (normalize_attributes){ .eps = eps });
-    return ct_norm_affine(tape, y, weight, bias);
+    return normalize(tape, x, x->shape.extent[0], groups, x->shape.extent[1] / groups, weight, bias, eps);
 }
 
 ct_tensor *ct_instance_norm(ct_tape *tape, ct_tensor *x, ct_tensor *weight, ct_tensor *bias, double eps)

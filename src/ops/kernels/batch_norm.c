@@ -1,47 +1,23 @@
-/* One thread owns a channel, and a sum is LANES partial sums in double, joined in a fixed tree: the order of its terms depends on the
- * shape alone, whatever the vector's width. */
+/* One thread owns a channel. */
 #include "batch_norm.h"
 #include "real.h"
+#include "sums.h"
 
-enum { LANES = 16 };
-
-static double joined(double lane[LANES])
-{
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int i = 0; i < width; i++)
-            lane[i] += lane[i + width];
-    return lane[0];
-}
-
-/* A channel's numbers, rounded once. The mean is two reals, so that nothing is lost where it is large beside the deviation. */
+/* A channel's numbers. */
 typedef struct channel {
-    real mean, rest, r, weight, bias, slope;
+    statistics statistics;
+    real weight, bias, slope;
 } channel;
 
 static channel channel_of(const ct_batch_norm_work *w, int64_t c)
 {
-    const double mean = w->moments[c][0];
-    channel k = { .mean = (real)mean, .r = (real)w->moments[c][2], .slope = (real)w->slope };
-    k.rest = (real)(mean - (double)k.mean);
-    k.weight = ((const real *)w->weight)[c];
-    k.bias = ((const real *)w->bias)[c];
-    return k;
+    return (channel){
+        .statistics = statistics_of(w->moments[c]),
+        .weight = ((const real *)w->weight)[c],
+        .bias = ((const real *)w->bias)[c],
+        .slope = (real)w->slope,
+    };
 }
-
-/* For each index i of a run of s values at `at`, and the lane l that it belongs to. */
-#define EACH(...)                                    \
-    do {                                             \
-        int64_t first = 0;                           \
-        for (; first + LANES <= w->s; first += LANES) \
-            for (int l = 0; l < LANES; l++) {        \
-                const int64_t i = at + first + l;    \
-                __VA_ARGS__                          \
-            }                                        \
-        for (int l = 0; first + l < w->s; l++) {     \
-            const int64_t i = at + first + l;        \
-            __VA_ARGS__                              \
-        }                                            \
-    } while (0)
 
 static void forward_channels(void *context, int64_t begin, int64_t end)
 {
@@ -53,13 +29,13 @@ static void forward_channels(void *context, int64_t begin, int64_t end)
         double sums[LANES] = { 0 }, squares[LANES] = { 0 };
         for (int64_t n = 0; n < w->n; n++) {
             const int64_t at = (n * w->channels + c) * w->s;
-            EACH(sums[l] += (double)x[i];);
+            EACH(at, w->s, sums[l] += (double)x[i];);
         }
         const double mean = joined(sums) / count;
         const real high = (real)mean, low = (real)(mean - (double)high);
         for (int64_t n = 0; n < w->n; n++) {
             const int64_t at = (n * w->channels + c) * w->s;
-            EACH(const real d = (x[i] - high) - low; squares[l] += (double)(d * d););
+            EACH(at, w->s, const real d = (x[i] - high) - low; squares[l] += (double)(d * d););
         }
         w->moments[c][0] = mean;
         w->moments[c][1] = joined(squares) / count;
@@ -70,12 +46,12 @@ static void forward_channels(void *context, int64_t begin, int64_t end)
             const int64_t at = (n * w->channels + c) * w->s;
             if (w->slope == 0)
                 for (int64_t i = at; i < at + w->s; i++) {
-                    const real z = ((x[i] - k.mean) - k.rest) * k.r * k.weight + k.bias;
+                    const real z = normal_of(&k.statistics, x[i]) * k.weight + k.bias;
                     y[i] = z <= 0 ? 0 : z; /* no negative zero, and 0 at −∞ */
                 }
             else
                 for (int64_t i = at; i < at + w->s; i++) {
-                    const real z = ((x[i] - k.mean) - k.rest) * k.r * k.weight + k.bias;
+                    const real z = normal_of(&k.statistics, x[i]) * k.weight + k.bias;
                     y[i] = z > 0 ? z : z * k.slope;
                 }
         }
@@ -100,7 +76,7 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
         double sums[LANES] = { 0 }, dots[LANES] = { 0 };
         for (int64_t n = 0; n < w->n; n++) {
             const int64_t at = (n * w->channels + c) * w->s;
-            EACH(const real normal = ((x[i] - k.mean) - k.rest) * k.r, dz = before(&k, normal, g[i]);
+            EACH(at, w->s, const real normal = normal_of(&k.statistics, x[i]), dz = before(&k, normal, g[i]);
                  sums[l] += (double)dz;
                  dots[l] += (double)(dz * normal););
         }
@@ -111,12 +87,12 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
             ((real *)w->dbias)[c] = (real)sum;
         if (!dx)
             continue;
-        const real mean = (real)(sum / count), slope = (real)(dot / count), scale = k.r * k.weight;
+        const real mean = (real)(sum / count), slope = (real)(dot / count), scale = k.statistics.r * k.weight;
         for (int64_t n = 0; n < w->n; n++) {
             const int64_t at = (n * w->channels + c) * w->s;
 #pragma omp simd
             for (int64_t i = at; i < at + w->s; i++) {
-                const real normal = ((x[i] - k.mean) - k.rest) * k.r;
+                const real normal = normal_of(&k.statistics, x[i]);
                 dx[i] = scale * (before(&k, normal, g[i]) - mean - normal * slope);
             }
         }

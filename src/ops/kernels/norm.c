@@ -1,88 +1,145 @@
-/* Two passes, sums in double; one thread owns a channel, so its sums have one order. */
+/* One thread owns a set; of the sums over N it owns a block's part for a group. */
 #include "norm.h"
 #include "real.h"
+#include "sums.h"
 
-typedef struct normalize_work {
-    int64_t n, channels, s;
-    double eps;
-    const real *x, *g;
-    real *y;
-    double (*moments)[3];
-    const double (*saved)[3];
-} normalize_work;
+#include <string.h>
 
-static void normalize_channels(void *context, int64_t begin, int64_t end)
+/* Where each channel is one value, the channels are a run of their own. */
+static void write_normal(const ct_norm_work *w, int64_t at, const statistics *m, const real *restrict weight, const real *restrict bias)
 {
-    const normalize_work *w = context;
-    const double count = (double)(w->n * w->s);
-    for (int64_t c = begin; c < end; c++) {
-        double sum = 0, squares = 0;
-        for (int64_t n = 0; n < w->n; n++) {
-            const real *x = w->x + (n * w->channels + c) * w->s;
-#pragma omp simd reduction(+ : sum)
-            for (int64_t i = 0; i < w->s; i++)
-                sum += (double)x[i];
-        }
-        const double mean = sum / count;
-        for (int64_t n = 0; n < w->n; n++) {
-            const real *x = w->x + (n * w->channels + c) * w->s;
-#pragma omp simd reduction(+ : squares)
-            for (int64_t i = 0; i < w->s; i++)
-                squares += ((double)x[i] - mean) * ((double)x[i] - mean);
-        }
-        const double var = squares / count, r = 1 / sqrt(var + w->eps);
-        for (int64_t n = 0; n < w->n; n++) {
-            const real *x = w->x + (n * w->channels + c) * w->s;
-            real *y = w->y + (n * w->channels + c) * w->s;
-            for (int64_t i = 0; i < w->s; i++)
-                y[i] = (real)(((double)x[i] - mean) * r);
-        }
-        w->moments[c][0] = mean;
-        w->moments[c][1] = var;
-        w->moments[c][2] = r;
+    const real *restrict x = (const real *)w->x + at;
+    real *restrict y = (real *)w->y + at;
+
+    if (w->s == 1)
+        for (int64_t c = 0; c < w->channels; c++)
+            y[c] = normal_of(m, x[c]) * weight[c] + bias[c];
+    else
+        for (int64_t c = 0; c < w->channels; c++)
+            for (int64_t i = c * w->s; i < (c + 1) * w->s; i++)
+                y[i] = normal_of(m, x[i]) * weight[c] + bias[c];
+}
+
+static void forward_sets(void *context, int64_t begin, int64_t end)
+{
+    const ct_norm_work *w = context;
+    const real *x = w->x;
+    const int64_t count = w->channels * w->s;
+
+    for (int64_t set = begin; set < end; set++) {
+        double sums[LANES] = { 0 }, squares[LANES] = { 0 }, *saved = w->moments[set];
+        EACH(set * count, count, sums[l] += (double)x[i];);
+        saved[0] = joined(sums) / (double)count, saved[2] = 0;
+        statistics m = statistics_of(saved);
+        EACH(set * count, count, const real d = (x[i] - m.mean) - m.rest; squares[l] += (double)(d * d););
+        saved[1] = joined(squares) / (double)count;
+        saved[2] = 1 / sqrt(saved[1] + w->eps);
+        m = statistics_of(saved);
+        const int64_t channel = set % w->groups * w->channels;
+        write_normal(w, set * count, &m, (const real *)w->weight + channel, (const real *)w->bias + channel);
     }
 }
 
-/* Channels a chunk holds: some 16,384 values. */
-static int64_t channel_grain(int64_t n, int64_t s)
+/* Values a chunk holds: some 16,384. */
+static int64_t grain(int64_t values) { return 1 + 16384 / (1 + values); }
+
+void X(ct_norm_forward)(const ct_norm_work *work)
 {
-    return 1 + 16384 / (1 + n * s);
+    ct_norm_work w = *work;
+    ct_parallel_for(w.n * w.groups, grain(w.channels * w.s), forward_sets, &w);
 }
 
-void X(ct_normalize)(int64_t n, int64_t channels, int64_t s, double eps, const void *x, void *y, double (*moments)[3])
-{
-    normalize_work work = { .n = n, .channels = channels, .s = s, .eps = eps, .x = x, .y = y, .moments = moments };
-    ct_parallel_for(channels, channel_grain(n, s), normalize_channels, &work);
-}
+/* With h = g weight: mean(h), mean(h x̂), and Σ g x̂ and Σ g added to each channel's. */
+struct means {
+    real h, slope;
+};
 
-static void normalize_channels_vjp(void *context, int64_t begin, int64_t end)
+static struct means means_of(const ct_norm_work *w, int64_t at, const statistics *m, const real *restrict weight, double *restrict dweight,
+                             double *restrict dbias)
 {
-    const normalize_work *w = context;
-    const double count = (double)(w->n * w->s);
-    for (int64_t c = begin; c < end; c++) {
-        double sum = 0, dot = 0;
-        for (int64_t n = 0; n < w->n; n++) {
-            const real *y = w->x + (n * w->channels + c) * w->s, *g = w->g + (n * w->channels + c) * w->s;
-#pragma omp simd reduction(+ : sum, dot)
-            for (int64_t i = 0; i < w->s; i++) {
-                sum += (double)g[i];
-                dot += (double)g[i] * (double)y[i];
-            }
+    const real *restrict x = (const real *)w->x + at, *restrict g = (const real *)w->g + at;
+    const double count = (double)(w->channels * w->s);
+    double sums[LANES] = { 0 }, dots[LANES] = { 0 };
+
+    if (w->s == 1) {
+        EACH(0, w->channels, const real normal = normal_of(m, x[i]), h = g[i] * weight[i]; sums[l] += (double)h;
+             dots[l] += (double)(h * normal););
+        for (int64_t c = 0; dweight && c < w->channels; c++) {
+            dweight[c] += (double)(g[c] * normal_of(m, x[c]));
+            dbias[c] += (double)g[c];
         }
-        const double mean = sum / count, slope = dot / count, r = w->saved[c][2];
-        for (int64_t n = 0; n < w->n; n++) {
-            const int64_t at = (n * w->channels + c) * w->s;
-            const real *y = w->x + at, *g = w->g + at;
-            real *dx = w->y + at;
-            for (int64_t i = 0; i < w->s; i++)
-                dx[i] = (real)(r * ((double)g[i] - mean - (double)y[i] * slope));
+        return (struct means){ (real)(joined(sums) / count), (real)(joined(dots) / count) };
+    }
+    double sum = 0, dot = 0;
+    for (int64_t c = 0; c < w->channels; c++) {
+        double channel_sums[LANES] = { 0 }, channel_dots[LANES] = { 0 };
+        EACH(c * w->s, w->s, channel_sums[l] += (double)g[i]; channel_dots[l] += (double)(g[i] * normal_of(m, x[i])););
+        const double channel_sum = joined(channel_sums), channel_dot = joined(channel_dots);
+        sum += channel_sum * (double)weight[c], dot += channel_dot * (double)weight[c];
+        if (dweight)
+            dweight[c] += channel_dot, dbias[c] += channel_sum;
+    }
+    return (struct means){ (real)(sum / count), (real)(dot / count) };
+}
+
+/* dx = r (h − mean(h) − x̂ mean(h x̂)) */
+static void write_gradient(const ct_norm_work *w, int64_t at, const statistics *m, const real *restrict weight, struct means mean)
+{
+    const real *x = (const real *)w->x + at, *g = (const real *)w->g + at;
+    real *dx = (real *)w->dx + at;
+
+    if (w->s == 1) {
+#pragma omp simd
+        for (int64_t c = 0; c < w->channels; c++)
+            dx[c] = m->r * (g[c] * weight[c] - mean.h - normal_of(m, x[c]) * mean.slope);
+        return;
+    }
+    for (int64_t c = 0; c < w->channels; c++) {
+        const real scale = weight[c];
+#pragma omp simd
+        for (int64_t i = c * w->s; i < (c + 1) * w->s; i++)
+            dx[i] = m->r * (g[i] * scale - mean.h - normal_of(m, x[i]) * mean.slope);
+    }
+}
+
+static void backward_pieces(void *context, int64_t begin, int64_t end)
+{
+    const ct_norm_work *w = context;
+    const int64_t count = w->channels * w->s;
+
+    for (int64_t piece = begin; piece < end; piece++) {
+        const int64_t block = piece / w->groups, group = piece % w->groups, channel = group * w->channels;
+        const int64_t all = (block * w->groups + group) * w->channels;
+        const real *weight = (const real *)w->weight + channel;
+        double *dweight = w->dweight ? w->dweight + all : NULL, *dbias = w->dbias ? w->dbias + all : NULL;
+
+        if (dweight) {
+            memset(dweight, 0, (size_t)w->channels * sizeof *dweight);
+            memset(dbias, 0, (size_t)w->channels * sizeof *dbias);
+        }
+        for (int64_t n = block * w->n / w->blocks; n < (block + 1) * w->n / w->blocks; n++) {
+            const int64_t set = n * w->groups + group;
+            const statistics m = statistics_of(w->moments[set]);
+            const struct means mean = means_of(w, set * count, &m, weight, dweight, dbias);
+            if (w->dx)
+                write_gradient(w, set * count, &m, weight, mean);
         }
     }
 }
 
-void X(ct_normalize_vjp)(int64_t n, int64_t channels, int64_t s, const double (*moments)[3], const void *y, const void *g,
-                         void *dx)
+void X(ct_norm_backward)(const ct_norm_work *work)
 {
-    normalize_work work = { .n = n, .channels = channels, .s = s, .x = y, .g = g, .y = dx, .saved = moments };
-    ct_parallel_for(channels, channel_grain(n, s), normalize_channels_vjp, &work);
+    ct_norm_work w = *work;
+    const int64_t values = w.n / (w.blocks + !w.blocks) * w.channels * w.s;
+    ct_parallel_for(w.blocks * w.groups, grain(values), backward_pieces, &w);
+}
+
+void X(ct_norm_join)(int64_t blocks, int64_t count, const double *from, void *to)
+{
+    for (int64_t i = 0; i < count; i++) {
+        double sum = 0;
+        for (int64_t block = 0; block < blocks; block++)
+            sum += from[block * count + i];
+        ((real *)to)[i] = (real)sum;
+    }
 }
