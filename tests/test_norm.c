@@ -92,6 +92,55 @@ Test(norm, batch_norm_and_leaky_relu_fused_are_what_they_are_apart)
         }
 }
 
+/* Layer, group and instance norm: the fused derivative, the taped one, and x̂ weight + bias by single ops. 37 rows are several blocks
+ * of rows, none of them whole. */
+Test(norm, one_op_is_what_many_are)
+{
+    const struct {
+        ct_shape x, parameters, sets; /* x with an axis for each of (N, G, C, S) */
+    } cases[] = {
+        { CT_SHAPE(37, 19), CT_SHAPE(19), CT_SHAPE(37, 1, 19, 1) },
+        { CT_SHAPE(3, 2, 3, 6), CT_SHAPE(3, 6), CT_SHAPE(6, 1, 18, 1) },
+        { CT_SHAPE(18, 6, 5, 7), CT_SHAPE(6), CT_SHAPE(18, 2, 3, 35) },
+        { CT_SHAPE(2, 4, 18), CT_SHAPE(4), CT_SHAPE(2, 4, 1, 18) },
+        { CT_SHAPE(21, 8), CT_SHAPE(8), CT_SHAPE(21, 2, 4, 1) }, /* group norm of single values */
+    };
+    for (ct_dtype dtype = CT_F32; dtype <= CT_F64; dtype++)
+        for (int k = 0; k < 5; k++) {
+            const double tolerance = dtype == CT_F32 ? 1e-5 : 1e-13;
+            const ct_axes axes = CT_AXES(2, 3);
+            ct_tape *tape = ct_tape_new();
+            ct_tensor *in[] = { wavy(dtype, cases[k].x, 3), wavy(dtype, cases[k].parameters, 1), wavy(dtype, cases[k].parameters, 0) };
+            ct_tensor *g = wavy(dtype, cases[k].x, 0), *fused[3], *taped[3], *apart[3];
+            ct_tensor *y = k < 2    ? ct_layer_norm(tape, in[0], cases[k].parameters.rank, in[1], in[2], 1e-5)
+                           : k == 3 ? ct_instance_norm(tape, in[0], in[1], in[2], 1e-5)
+                                    : ct_group_norm(tape, in[0], 2, in[1], in[2], 1e-5);
+            cr_assert_not_null(y, "%s", ct_tape_message(tape));
+
+            const ct_shape parameters = CT_SHAPE(1, cases[k].sets.extent[1], cases[k].sets.extent[2], 1);
+            ct_tensor *x = ct_reshape(tape, in[0], cases[k].sets);
+            ct_tensor *var = ct_add_scalar(tape, ct_var_axes(tape, x, axes, 0, true), 1e-5);
+            ct_tensor *z = ct_div(tape, ct_sub(tape, x, ct_mean_axes(tape, x, axes, true)), ct_sqrt(tape, var));
+            z = ct_add(tape, ct_mul(tape, z, ct_reshape(tape, in[1], parameters)), ct_reshape(tape, in[2], parameters));
+            ct_tensor *other = ct_reshape(tape, z, cases[k].x);
+            cr_assert_not_null(other, "%s", ct_tape_message(tape));
+
+            cr_assert_eq(ct_grad(tape, 1, &other, &g, 3, in, apart, CT_RETAIN_GRAPH), CT_OK);
+            cr_assert_eq(ct_grad(tape, 1, &y, &g, 3, in, taped, CT_CREATE_GRAPH), CT_OK);
+            cr_assert_eq(ct_grad(tape, 1, &y, &g, 3, in, fused, 0), CT_OK);
+            for (int64_t i = 0; i < ct_tensor_count(y); i++)
+                CLOSE(ct_tensor_at(y, i), ct_tensor_at(other, i), tolerance);
+            for (int j = 0; j < 3; j++)
+                for (int64_t i = 0; i < ct_tensor_count(in[j]); i++) {
+                    const double limit = tolerance * (j ? 50 : 4);
+                    CLOSE(ct_tensor_at(fused[j], i), ct_tensor_at(taped[j], i), limit);
+                    CLOSE(ct_tensor_at(fused[j], i), ct_tensor_at(apart[j], i), limit);
+                }
+            ct_tape_free(tape);
+            ct_tensor_release(in[0]), ct_tensor_release(in[1]), ct_tensor_release(in[2]), ct_tensor_release(g);
+        }
+}
+
 static ct_tensor *held[2]; /* the operands of batch norm that are not differentiated */
 
 static ct_tensor *rectified_of_x(ct_tape *tape, ct_tensor *x)

@@ -49,7 +49,7 @@ void X(ct_norm_forward)(const ct_norm_work *work)
     ct_parallel_for(w.n * w.groups, grain(w.channels * w.s), forward_sets, &w);
 }
 
-/* With h = g weight: mean(h), mean(h x̂), and Σ g x̂ and Σ g added to each channel's. */
+/* With h = g weight: mean(h), mean(h x̂), and Σ g x̂ and Σ g added to each channel's, unless these are of one value. */
 struct means {
     real h, slope;
 };
@@ -62,12 +62,7 @@ static struct means means_of(const ct_norm_work *w, int64_t at, const statistics
     double sums[LANES] = { 0 }, dots[LANES] = { 0 };
 
     if (w->s == 1) {
-        EACH(0, w->channels, const real normal = normal_of(m, x[i]), h = g[i] * weight[i]; sums[l] += (double)h;
-             dots[l] += (double)(h * normal););
-        for (int64_t c = 0; dweight && c < w->channels; c++) {
-            dweight[c] += (double)(g[c] * normal_of(m, x[c]));
-            dbias[c] += (double)g[c];
-        }
+        EACH(0, w->channels, const real h = g[i] * weight[i]; sums[l] += (double)h; dots[l] += (double)(h * normal_of(m, x[i])););
         return (struct means){ (real)(joined(sums) / count), (real)(joined(dots) / count) };
     }
     double sum = 0, dot = 0;
@@ -102,6 +97,28 @@ static void write_gradient(const ct_norm_work *w, int64_t at, const statistics *
     }
 }
 
+/* g x̂ and g of up to ROWS sets of the group, added to the channels', which are of one value each. */
+enum { ROWS = 4 };
+
+static inline void add_rows(const ct_norm_work *w, int64_t n, int rows, int64_t group, double *restrict dweight, double *restrict dbias)
+{
+    const int64_t apart = w->groups * w->channels;
+    const real *restrict x = (const real *)w->x + (n * w->groups + group) * w->channels;
+    const real *restrict g = (const real *)w->g + (n * w->groups + group) * w->channels;
+    statistics m[ROWS];
+
+    for (int row = 0; row < rows; row++)
+        m[row] = statistics_of(w->moments[(n + row) * w->groups + group]);
+    for (int64_t c = 0; c < w->channels; c++) {
+        real dot = 0, sum = 0;
+        for (int row = 0; row < rows; row++) {
+            dot += g[row * apart + c] * normal_of(&m[row], x[row * apart + c]);
+            sum += g[row * apart + c];
+        }
+        dweight[c] += (double)dot, dbias[c] += (double)sum;
+    }
+}
+
 static void backward_pieces(void *context, int64_t begin, int64_t end)
 {
     const ct_norm_work *w = context;
@@ -117,7 +134,14 @@ static void backward_pieces(void *context, int64_t begin, int64_t end)
             memset(dweight, 0, (size_t)w->channels * sizeof *dweight);
             memset(dbias, 0, (size_t)w->channels * sizeof *dbias);
         }
-        for (int64_t n = block * w->n / w->blocks; n < (block + 1) * w->n / w->blocks; n++) {
+        const int64_t first = block * w->n / w->blocks, last = (block + 1) * w->n / w->blocks;
+        for (int64_t n = first; n < last; n++) {
+            if (dweight && w->s == 1 && (n - first) % ROWS == 0) { /* before dx takes g's place */
+                if (n + ROWS <= last)
+                    add_rows(w, n, ROWS, group, dweight, dbias);
+                else
+                    add_rows(w, n, (int)(last - n), group, dweight, dbias);
+            }
             const int64_t set = n * w->groups + group;
             const statistics m = statistics_of(w->moments[set]);
             const struct means mean = means_of(w, set * count, &m, weight, dweight, dbias);
