@@ -79,38 +79,49 @@ static double largest(double a, double b) { return isnan(a) || a >= b ? a : b; }
 static double least(double a, double b) { return isnan(a) || a <= b ? a : b; }
 static double sum(double a, double b) { return a + b; }
 
-Test(walks, reductions)
+static void expect_reduction(uint64_t *state, int trial, ct_shape shape, bool all)
 {
     static const struct {
         ct_tensor *(*apply)(ct_tape *, ct_tensor *, ct_axes, bool);
         double (*join)(double, double), neutral;
     } reductions[] = { { ct_sum_axes, sum, 0 }, { ct_max_axes, largest, -INFINITY }, { ct_min_axes, least, INFINITY } };
-    uint64_t state = 2;
-    for (int trial = 0; trial < 3 * TRIALS; trial++) {
-        const ct_shape shape = random_shape(&state);
-        ct_shape kept = shape;
-        ct_tape *tape = ct_tape_new();
-        ct_tensor *x = random_integers(&state, shape, trial % 2 == 0);
-        ct_axes axes = { 0 };
-        for (int axis = 0; axis < shape.rank; axis++)
-            if (draw(&state, 2))
-                axes.axis[axes.count++] = axis, kept.extent[axis] = 1;
-        ct_tensor *y = reductions[trial % 3].apply(tape, x, axes, true), *expected = ct_tensor_zeros(CT_F64, kept);
-        cr_assert(y != NULL && ct_shape_equal(ct_tensor_shape(y), kept));
-        ct_tensor_fill(expected, reductions[trial % 3].neutral);
-        double *value = ct_tensor_data_mutable(expected);
-        for (int64_t at = 0; at < ct_tensor_count(x); at++) {
-            int64_t index[CT_MAX_RANK];
-            index_of(shape, at, index);
-            for (int i = 0; i < axes.count; i++)
-                index[axes.axis[i]] = 0;
-            const int64_t place = place_of(kept, index);
-            value[place] = reductions[trial % 3].join(value[place], ct_tensor_at(x, at));
-        }
-        for (int64_t at = 0; at < ct_tensor_count(y); at++) {
-            const double got = ct_tensor_at(y, at), wanted = value[at];
-            cr_assert(got == wanted || (isnan(got) && isnan(wanted)), "trial %d, element %lld: %g, not %g", trial, (long long)at, got, wanted);
-        }
-        ct_tensor_release(x), ct_tensor_release(expected), ct_tape_free(tape);
+    ct_shape kept = shape;
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = random_integers(state, shape, trial % 2 == 0);
+    ct_axes axes = { 0 };
+    for (int axis = 0; axis < shape.rank; axis++)
+        if (all || draw(state, 2))
+            axes.axis[axes.count++] = axis, kept.extent[axis] = 1;
+    ct_tensor *y = reductions[trial % 3].apply(tape, x, axes, true), *expected = ct_tensor_zeros(CT_F64, kept);
+    cr_assert(y != NULL && ct_shape_equal(ct_tensor_shape(y), kept));
+    ct_tensor_fill(expected, reductions[trial % 3].neutral);
+    double *value = ct_tensor_data_mutable(expected);
+    for (int64_t at = 0; at < ct_tensor_count(x); at++) {
+        int64_t index[CT_MAX_RANK];
+        index_of(shape, at, index);
+        for (int i = 0; i < axes.count; i++)
+            index[axes.axis[i]] = 0;
+        const int64_t place = place_of(kept, index);
+        value[place] = reductions[trial % 3].join(value[place], ct_tensor_at(x, at));
     }
+    for (int64_t at = 0; at < ct_tensor_count(y); at++) {
+        const double got = ct_tensor_at(y, at), wanted = value[at];
+        cr_assert(got == wanted || (isnan(got) && isnan(wanted)), "trial %d, element %lld: %g, not %g", trial, (long long)at, got, wanted);
+    }
+    ct_tensor_release(x), ct_tensor_release(expected), ct_tape_free(tape);
+}
+
+Test(walks, reductions)
+{
+    uint64_t state = 2;
+    for (int trial = 0; trial < 3 * TRIALS; trial++)
+        expect_reduction(&state, trial, random_shape(&state), false);
+}
+
+/* To one number, of enough values to be cut into parts. */
+Test(walks, reductions_of_everything)
+{
+    uint64_t state = 3;
+    for (int trial = 0; trial < 12; trial++)
+        expect_reduction(&state, trial, CT_SHAPE(3, 211, 307 + trial), true);
 }

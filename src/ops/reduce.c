@@ -2,6 +2,8 @@
 #include "elementwise.h"
 #include "kernels/reduce.h"
 
+#include "../tensor/whole.h"
+
 /* The attributes are the target shape: of the operand's rank, with extent 1 where it sums. */
 static bool target_shape(ct_tape *tape, const ct_call *call, ct_shape *out)
 {
@@ -61,8 +63,41 @@ static struct ct_reduction_plan plan_reduction(ct_shape x, ct_shape y)
     return plan;
 }
 
-static bool reduce(ct_call *call, enum ct_reducer f)
+/* Values of a part, where all are reduced to one number. */
+#define PART ((int64_t)1 << 16)
+
+struct parts {
+    const ct_call *call;
+    enum ct_reducer f;
+    double *result;
+};
+
+static void reduce_parts(void *context, int64_t begin, int64_t end)
 {
+    const struct parts *p = context;
+    const ct_tensor *x = p->call->in[0];
+    for (int64_t i = begin; i < end; i++)
+        p->result[i] = CT_KERNEL_OF(x->dtype, ct_reduce_row)(p->f, ct_data(x), i * PART, least((i + 1) * PART, x->count));
+}
+
+/* Part by part, and then the parts: threads share the work, and the cut is the count's alone. */
+static bool reduce_all(ct_tape *tape, ct_call *call, enum ct_reducer f)
+{
+    const int64_t count = ceil_divide(call->in[0]->count, PART);
+    ct_tensor *partial = ct_tape_tensor(tape, CT_F64, CT_SHAPE(count));
+    if (!partial)
+        return false;
+    struct parts parts = { call, f, ct_data(partial) };
+    ct_parallel_for(count, 1, reduce_parts, &parts);
+    ct_tensor_fill(call->out, CT_KERNEL_OF(CT_F64, ct_reduce_row)(f, parts.result, 0, count));
+    ct_tape_drop(tape, partial);
+    return true;
+}
+
+static bool reduce(ct_tape *tape, ct_call *call, enum ct_reducer f)
+{
+    if (call->out->count == 1 && call->in[0]->count > PART)
+        return reduce_all(tape, call, f);
     struct job job = { call, f, plan_reduction(call->in[0]->shape, call->out->shape) };
     const int64_t outputs = call->out->count;
     const int64_t each = outputs == 0 ? 1 : call->in[0]->count / outputs + 1;
@@ -74,9 +109,9 @@ static bool reduce(ct_call *call, enum ct_reducer f)
     return true;
 }
 
-static bool sum_forward(ct_tape *tape, ct_call *call) { return (void)tape, reduce(call, CT_REDUCE_SUM); }
-static bool max_forward(ct_tape *tape, ct_call *call) { return (void)tape, reduce(call, CT_REDUCE_MAX); }
-static bool min_forward(ct_tape *tape, ct_call *call) { return (void)tape, reduce(call, CT_REDUCE_MIN); }
+static bool sum_forward(ct_tape *tape, ct_call *call) { return reduce(tape, call, CT_REDUCE_SUM); }
+static bool max_forward(ct_tape *tape, ct_call *call) { return reduce(tape, call, CT_REDUCE_MAX); }
+static bool min_forward(ct_tape *tape, ct_call *call) { return reduce(tape, call, CT_REDUCE_MIN); }
 
 static ct_tensor *sum_vjp(ct_tape *tape, const ct_call *call, int operand, ct_tensor *cotangent)
 {

@@ -4,19 +4,22 @@
 #include "../../tensor/whole.h"
 #include "real.h"
 
-enum { LANES = 16, STRETCH = 512 };
+enum { LANES = 16, SUMS = 32, STRETCH = 512 };
 
-/* Eight interleaved partial sums, joined in a fixed tree: fast, and the order depends on n alone. */
+/* Interleaved partial sums, joined in a fixed tree: fast, and the order depends on n alone. */
 static double sum_row(const real *x, int64_t n)
 {
-    double partial[8] = { 0 };
+    double partial[SUMS] = { 0 };
     int64_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int lane = 0; lane < 8; lane++)
+    for (; i + SUMS <= n; i += SUMS)
+        for (int lane = 0; lane < SUMS; lane++)
             partial[lane] += (double)x[i + lane];
     for (int lane = 0; i < n; i++, lane++)
         partial[lane] += (double)x[i];
-    return ((partial[0] + partial[1]) + (partial[2] + partial[3])) + ((partial[4] + partial[5]) + (partial[6] + partial[7]));
+    for (int half = SUMS / 2; half > 0; half /= 2)
+        for (int lane = 0; lane < half; lane++)
+            partial[lane] += partial[lane + half];
+    return partial[0];
 }
 
 /* Of `count` neighbours; eight at a time, so that the sums are seldom touched. */
@@ -120,4 +123,11 @@ void X(ct_reduce)(enum ct_reducer f, const struct ct_reduction_plan *plan, const
         for (int64_t j = 0; j < count; j++)
             y[out + j] = (real)result[j];
     }
+}
+
+double X(ct_reduce_row)(enum ct_reducer f, const void *x, int64_t begin, int64_t end)
+{
+    double result = f == CT_REDUCE_SUM ? 0 : f == CT_REDUCE_MAX ? -INFINITY : INFINITY;
+    take_in(f, (const real *)x + begin, end - begin, 1, 1, &result);
+    return result;
 }

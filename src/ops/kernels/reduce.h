@@ -16,4 +16,7 @@ struct ct_reduction_plan {
 CT_KERNEL(void, ct_reduce, enum ct_reducer f, const struct ct_reduction_plan *plan, const void *x, void *y, int64_t begin,
           int64_t end);
 
+/* Neighbours [begin, end), to one number. */
+CT_KERNEL(double, ct_reduce_row, enum ct_reducer f, const void *x, int64_t begin, int64_t end);
+
 #endif
