@@ -1,5 +1,5 @@
-/* Which algorithm computes a map: the least estimated time, by the shape alone. The constants are nanoseconds on one core of Zen 5 with
- * AVX-512, whose products run at 262 per ns; other machines are slower in all of them alike. */
+/* Which algorithm computes a map: the least estimated time, by the shape alone. The constants are nanoseconds on one core of Zen 4 with
+ * AVX-512, fitted to a thousand maps of random layers; other machines are slower or faster in all of them alike. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "../vector/vector.h"
 #include "bilinear.h"
 
-static const double products_per_ns = 131; /* of packed panels: half of 262 floating-point operations */
+static const double products_per_ns = 59; /* at the machine's peak: half of 118 floating-point operations */
 
 static double volume(const int64_t extent[CT_MAX_SPATIAL]) { return (double)extent[0] * (double)extent[1] * (double)extent[2]; }
 
@@ -16,23 +16,33 @@ double ct_conv_work(const ct_conv_form *f)
     return (double)f->batch * (double)f->y_channels * volume(f->y) * volume(f->k) * (double)(f->x_channels / f->groups);
 }
 
-/* One product after the other. */
-static double reference(const ct_conv_form *f) { return 100 + 1.2 * ct_conv_work(f); }
-
-/* Copies each number of the columns, and multiplies; matrices of few rows multiply slowly. */
-static double columns(const ct_conv_form *f)
+/* One product after the other; conv_transpose divides to find each. */
+static double reference(const ct_conv_form *f, ct_conv_map map)
 {
-    double in = (double)(f->x_channels / f->groups), out = (double)(f->y_channels / f->groups);
+    return 330 + (map == CT_MAP_TRANSPOSE ? 11 : 1.7) * ct_conv_work(f);
+}
+
+static double weights(const ct_conv_form *f)
+{
+    return (double)f->y_channels * (double)(f->x_channels / f->groups) * volume(f->k);
+}
+
+/* Copies each number of the columns, row by row, and multiplies, image by image; matrices of few rows or columns multiply slowly. */
+static double columns(const ct_conv_form *f, ct_conv_map map)
+{
+    double in = (double)(f->x_channels / f->groups), out = (double)(f->y_channels / f->groups), images = (double)f->batch;
     bool own = volume(f->k) == 1 && volume(f->x) == volume(f->y) && volume(f->stride) == 1; /* x is its own columns */
-    double copied = own ? 0 : (double)f->batch * (double)f->x_channels * volume(f->k) * volume(f->y);
-    double slower = 1 + 6 / out + 24 / (in * volume(f->k));
+    double copied = own ? 0 : images * (double)f->x_channels * volume(f->k) * volume(f->y);
+    double slower = 1 + 0.8 / out + 3.4 / (in * volume(f->k)) + 1.9 / volume(f->y);
+    double added = map == CT_MAP_WEIGHT ? 0.7 * weights(f) * fmin(images, 8) : 0;
     if (ct_conv_is_dense(f))
-        return 1000 + ct_conv_work(f) / (products_per_ns * 0.8) + 0.1 * out * in * volume(f->k);
-    return 2000 + 0.4 * copied + ct_conv_work(f) / (products_per_ns * 0.9) * slower;
+        return 1000 + ct_conv_work(f) / (products_per_ns * 0.8) + 0.1 * weights(f);
+    return 1300 + 110 * images * (double)f->groups + copied * (0.19 + 6 / (double)f->y[2]) +
+           ct_conv_work(f) / (products_per_ns * 0.75) * slower + added;
 }
 
 /* The products of all points, and the transforms of data and weights. Channels come in vectors. One point is no gain. */
-static double bilinear(const ct_conv_form *f, ct_dtype dtype)
+static double bilinear(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
 {
     ct_bilinear_plan plan;
     const ct_vectors *v = ct_vectors_built[0];
@@ -40,8 +50,8 @@ static double bilinear(const ct_conv_form *f, ct_dtype dtype)
     if (dtype != CT_F32 || !ct_bilinear_plan_make(f, v, &plan) || plan.points == 1)
         return INFINITY;
     double x = (double)(plan.x.vectors * plan.x.phases * v->lanes), y = (double)(plan.y.vectors * v->lanes);
-    double points = (double)plan.points, tiles = (double)plan.all;
-    return 5000 + points * (x * y * tiles / products_per_ns + 0.12 * x * tiles + 0.16 * y * tiles + 0.06 * x * y);
+    double points = (double)plan.points, tiles = (double)plan.all, source = map == CT_MAP_CONV ? x : y, target = x + y - source;
+    return 3700 + points * (x * y * tiles / (products_per_ns * 0.72) + (0.47 * source + 0.08 * target) * tiles + 0.14 * x * y);
 }
 
 /* The products, of whole vectors of lanes and in runs, and moving data and weights. */
@@ -50,9 +60,10 @@ static double panels(const ct_conv_form *f, ct_conv_map map)
     double lanes = (double)(map == CT_MAP_TRANSPOSE ? f->x_channels : f->y_channels) / (double)f->groups;
     double x = (double)f->batch * (double)f->x_channels * volume(f->x), y = (double)f->batch * (double)f->y_channels * volume(f->y);
     double run = (double)((map == CT_MAP_TRANSPOSE ? f->y_channels : f->x_channels) / f->groups) *
-                 (f->dilation[2] == 1 ? (double)f->k[2] : 1);
-    double w = (double)f->y_channels * (double)(f->x_channels / f->groups) * volume(f->k);
-    return ct_conv_work(f) * ceil(lanes / 16) * 16 / lanes * (1 + 4 / run) / (products_per_ns * 0.85) + 0.25 * (x + y + w);
+                 (f->dilation[2] == 1 && (map != CT_MAP_TRANSPOSE || f->stride[2] == 1) ? (double)f->k[2] : 1);
+    double source = map == CT_MAP_TRANSPOSE ? y : x, target = x + y - source;
+    return ct_conv_work(f) * ceil(lanes / 16) * 16 / lanes * (1 + 1.1 / run) / (products_per_ns * 0.9) + 0.24 * source + 0.33 * target +
+           0.58 * weights(f);
 }
 
 /* The same lane by lane, over all groups' channels at once; each channel of a group is gathered for all of the others. */
@@ -61,7 +72,7 @@ static double lanes(const ct_conv_form *f, ct_conv_map map)
     double channels = (double)(map == CT_MAP_TRANSPOSE ? f->x_channels : f->y_channels), whole = ceil(channels / 16) * 16;
     double terms = (double)((map == CT_MAP_TRANSPOSE ? f->y_channels : f->x_channels) / f->groups);
     double pixels = (double)f->batch * (volume(f->x) + volume(f->y));
-    return ct_conv_work(f) * whole / channels * 0.012 + 0.12 * terms * whole * pixels;
+    return ct_conv_work(f) * whole / channels * 0.026 + 0.26 * terms * whole * pixels;
 }
 
 bool ct_conv_lanes_cheaper(const ct_conv_form *f, ct_conv_map map) { return f->groups > 1 && lanes(f, map) < panels(f, map); }
@@ -70,7 +81,7 @@ static double direct(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
 {
     if (!ct_conv_direct_fits(f, dtype))
         return INFINITY;
-    return 4000 + (ct_conv_lanes_cheaper(f, map) ? lanes(f, map) : panels(f, map));
+    return 4500 + (ct_conv_lanes_cheaper(f, map) ? lanes(f, map) : panels(f, map));
 }
 
 static ct_algorithm from_environment(void)
@@ -89,10 +100,10 @@ ct_conv_choice ct_conv_choose(const ct_conv_form *form, ct_conv_map map, ct_dtyp
     ct_conv_choice choice = {
         .algorithm = form->algorithm,
         .nanoseconds = {
-            [CT_ALGORITHM_REFERENCE] = reference(form),
-            [CT_ALGORITHM_COLUMNS] = columns(form),
+            [CT_ALGORITHM_REFERENCE] = reference(form, map),
+            [CT_ALGORITHM_COLUMNS] = columns(form, map),
             [CT_ALGORITHM_DIRECT] = direct(form, map, dtype),
-            [CT_ALGORITHM_BILINEAR] = bilinear(form, dtype),
+            [CT_ALGORITHM_BILINEAR] = bilinear(form, map, dtype),
         },
     };
 
