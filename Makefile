@@ -225,12 +225,12 @@ ubsan: deps ## the tests under UBSan alone, optimised
 	$(VARIANT) OPT="-O2 -g" SAN="-fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all"
 	$(RUN) $(BUILD)/ubsan/test
 
-# One thread and no AVX-512: valgrind knows neither. A worker's exit status is lost in Criterion, so the logs must be empty.
-VALGRIND = valgrind -q --trace-children=yes --leak-check=full --show-leak-kinds=definite --log-file=$(CURDIR)/$(BUILD)/valgrind/log.%p
+# One thread and no AVX-512: valgrind knows neither.
+VALGRIND = valgrind -q --trace-children=yes --leak-check=full --show-leak-kinds=definite --error-exitcode=9 --log-file=$(CURDIR)/$(BUILD)/valgrind/log.%p
 valgrind: deps ## the tests under valgrind
-	$(VARIANT) OPT="-O1 -g"
+	+@$(SUBMAKE) BUILD=$(BUILD)/$@ OPT="-O1 -g" $(BUILD)/$@/test-forked
 	@rm -f $(BUILD)/valgrind/log.*
-	$(RUN) OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell $(VALGRIND) $(BUILD)/valgrind/test --jobs $$(nproc) --timeout 600
+	$(RUN) OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell $(VALGRIND) $(BUILD)/valgrind/test-forked --verbose || { cat $(BUILD)/valgrind/log.*; exit 1; }
 	@! cat $(BUILD)/valgrind/log.* | grep .
 
 # Criterion does not run under ThreadSanitizer; what has threads does: training (its pictures go through the loader again) and each
@@ -294,4 +294,4 @@ uninstall: ## what install put there
 clean: ## remove the build folder
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
