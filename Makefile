@@ -14,7 +14,7 @@ SONAME  := libcotangent.so.$(firstword $(subst ., ,$(VERSION)))
 
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror
 CSTD   := -std=c11 -D_GNU_SOURCE
-DEPS   := openblas jansson libturbojpeg zlib sleef
+DEPS   := openblas jansson libturbojpeg zlib sleef freetype2
 CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=off -fno-math-errno -fno-trapping-math -MMD -MP \
              -Iinclude $(DEPS_CFLAGS) $(CFLAGS)
 # Silent where pkg-config is still to be installed: `deps` does it before anything is compiled.

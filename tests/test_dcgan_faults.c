@@ -138,40 +138,6 @@ Test(dcgan_faults, a_report_of_a_copied_run)
     free(page);
 }
 
-/* ---- letters ---- */
-
-static void letters_of_some_fonts(void)
-{
-    cr_expect_null(glyphs_open("fonts", "AB", &error));
-    cr_expect_eq(error.status, CT_IO_ERROR);
-    cr_expect_str_eq(error.message, why);
-}
-
-Test(dcgan_faults, fonts_that_cannot_be_read_are_not_passed_over)
-{
-    char bytes[200] = "no font";
-    cr_assert_eq(mkdir("fonts", 0777), 0);
-    write_bytes("fonts/a.ttf", bytes, sizeof bytes);
-    memcpy(bytes, "\0\1\0\0\0\1\0\0\0\0\0\0glyf\0\0\0\0\0\0\0\x1c\0\0\0\xff", 28); /* a font, cut off */
-    write_bytes("fonts/b.ttf", bytes, sizeof bytes);
-    bytes[5] = 100;
-    write_bytes("fonts/c.ttf", bytes, sizeof bytes);
-    why = "cannot list fonts: Input/output error";
-    REFUSE(letters_of_some_fonts, { SYS_getdents64, EIO });
-    why = "cannot read fonts/a.ttf: Input/output error";
-    REFUSE(letters_of_some_fonts, { SYS_read, EIO });
-    why = "no TrueType font under fonts has all of \"AB\"; on Debian: apt install fonts-dejavu-core";
-    letters_of_some_fonts();
-    cr_expect_null(glyphs_open("nowhere", "AB", &error));
-    cr_expect_str_eq(error.message, "cannot list nowhere: No such file or directory");
-    static const char *const wrong[] = { "", "A B", "É" };
-    for (int i = 0; i < 3; i++) {
-        cr_expect_null(glyphs_open("fonts", wrong[i], &error));
-        cr_expect_eq(error.status, CT_BAD_ARGUMENT);
-        cr_expect_not_null(strstr(error.message, "needs one or more of ASCII's"), "%s", error.message);
-    }
-}
-
 /* ---- verbs ---- */
 
 static ct_status run(const struct verb *verb, int count, const char *const words[])

@@ -8,7 +8,7 @@ enum { ORDER = 2 }; /* the stream of random numbers */
 
 struct data {
     struct data_options options;
-    struct glyphs *glyphs;
+    ct_glyphs *glyphs;
     int64_t drawn; /* batches of glyphs so far */
     ct_source *source;
     ct_loader *loader;
@@ -57,11 +57,13 @@ static ct_status open_files(struct data *data, int64_t batch, ct_error *error)
 static ct_status open_glyphs(struct data *data, ct_error *error)
 {
     const struct data_options *options = &data->options;
-    data->glyphs = glyphs_open(options->fonts, options->characters, error);
+    data->glyphs = ct_glyphs_open(options->fonts, options->characters, error);
+    if (data->glyphs == NULL && error->status == CT_BAD_FORMAT)
+        strncat(error->message, "; on Debian: apt install fonts-dejavu-core", sizeof error->message - strlen(error->message) - 1);
     if (data->glyphs == NULL)
         return error->status;
     snprintf(data->description, sizeof data->description, "%zu characters of %d fonts under %.4000s", strlen(options->characters),
-             glyphs_fonts(data->glyphs), options->fonts);
+             ct_glyphs_fonts(data->glyphs), options->fonts);
     return CT_OK;
 }
 
@@ -99,7 +101,7 @@ void data_close(struct data *data)
 {
     if (data == NULL)
         return;
-    glyphs_close(data->glyphs);
+    ct_glyphs_close(data->glyphs);
     ct_loader_free(data->loader);
     ct_source_free(data->source);
     for (int64_t i = 0; i < data->bad_count; i++)
@@ -132,8 +134,9 @@ ct_status data_next(struct data *data, ct_tensor *batch, ct_error *error)
 {
     if (data->glyphs == NULL)
         return ct_loader_fill(data->loader, batch, error);
-    glyphs_draw(data->glyphs, batch, (uint64_t)data->options.seed, (uint32_t)data->drawn++);
-    return CT_OK;
+    ct_status status = ct_glyphs_draw(data->glyphs, batch, (uint64_t)data->options.seed, (uint32_t)data->drawn, error);
+    data->drawn += status == CT_OK;
+    return status;
 }
 
 ct_loader_position data_tell(const struct data *data)

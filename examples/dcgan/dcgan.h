@@ -107,7 +107,7 @@ ct_status dcgan_checkpoint_save(const struct dcgan *gan, const struct dcgan_stat
 /* Into a gan that dcgan_open made with the same loss, shape and seed. */
 ct_status dcgan_checkpoint_load(struct dcgan *gan, struct dcgan_state *state, const char *path, ct_error *error);
 
-/* ---- data: data.c finds pictures, glyphs.c draws letters ---- */
+/* ---- data.c: the real pictures ---- */
 
 struct data_options {
     const char *source, *fonts, *characters;
@@ -157,14 +157,6 @@ void ahead_close(struct ahead *ahead);
 /* What data_next would have given, by exchanging storages: nothing is copied or allocated. *position: where the data were after it. After a
  * failure every call fails the same. */
 ct_status ahead_next(struct ahead *ahead, ct_tensor *batch, ct_loader_position *position, ct_error *error);
-
-struct glyphs;
-struct glyphs *glyphs_open(const char *folder, const char *characters, ct_error *error);
-void glyphs_close(struct glyphs *glyphs);
-int glyphs_fonts(const struct glyphs *glyphs);
-
-/* batch (n, 1, size, size) ← letters; sample i of step t is a function of (seed, t, i) alone. By one thread at a time. */
-void glyphs_draw(struct glyphs *glyphs, ct_tensor *batch, uint64_t seed, uint32_t step);
 
 /* ---- picture.c ---- */
 

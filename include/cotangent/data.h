@@ -43,6 +43,22 @@ CT_API ct_status ct_source_read(const ct_source *source, int64_t index, float *t
 /* A name to tell it by, "folder/cat.png" or "data_batch_1.bin, image 7", into text (size bytes, always terminated); returns text. */
 CT_API char *ct_source_name(const ct_source *source, int64_t index, char *text, size_t size);
 
+/* ---- letters, drawn when they are needed --------------------------------------------- */
+
+/* The .ttf and .otf files in a folder and the folders in it, by path, each once, 1,000 at most, that have an outline for each of the
+ * characters (ASCII's without the space), no two the same. Left out are files of over 32 MiB, fonts thinner than light, and
+ * what this user may not read; any other file that cannot be read is an error. FreeType may take 64 MiB a font. CT_BAD_FORMAT when
+ * no font is left. The caller's, for ct_glyphs_close; NULL on failure. */
+typedef struct ct_glyphs ct_glyphs;
+CT_API ct_glyphs *ct_glyphs_open(const char *folder, const char *characters, ct_error *error);
+CT_API void ct_glyphs_close(ct_glyphs *glyphs);
+CT_API int ct_glyphs_fonts(const ct_glyphs *glyphs); /* how many */
+
+/* batch, float32 (n, 1, size, size), size 1 … 4,096 ← letters, −1 where there is nothing, 1 inside. Picture i is a function of (seed, step,
+ * i) alone: its font and character, turned by up to 0.12 radians; capitals 0.63 to 0.73 of the side high, wider or longer letters made to
+ * fit; shifted by up to 1/32 of the side each way. Allocates nothing. By one thread at a time. CT_BAD_SHAPE, CT_BAD_ARGUMENT. */
+CT_API ct_status ct_glyphs_draw(ct_glyphs *glyphs, ct_tensor *batch, uint64_t seed, uint32_t step, ct_error *error);
+
 /* ---- the loader: batches, decoded ahead of time -------------------------------------- */
 
 /* Threads decode ahead, at most two batches and at most 256 images; the order of the images, and every bit of a batch, depend on

@@ -1,13 +1,8 @@
 /* A folder of images: the paths are kept, the files are read when asked for. */
-#include <dirent.h>
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 #include "source.h"
+#include "walk.h"
 
 /* Paths, each after the other with its zero, and where each begins. Both blocks double. */
 struct paths {
@@ -84,88 +79,13 @@ static void folder_close(struct ct_source *source)
     ct_source_drop(source, sizeof *paths);
 }
 
-/* ---- the walk: by name, folders where they stand among the files ---- */
-
-struct walk {
-    struct ct_source *source;
-    ct_error *error;
-    char path[PATH_MAX];
-};
-
-/* The folders above: a link back to one of them would lead round for ever. */
-struct level {
-    const struct level *above;
-    dev_t device;
-    ino_t inode;
-};
-
-static ct_status cannot_list(const struct walk *walk)
+static ct_status add_image(struct ct_walk *walk, struct ct_file_id id)
 {
-    return ct_error_set(walk->error, errno == ENOMEM ? CT_NO_MEMORY : CT_IO_ERROR, "cannot list %.300s: %s", walk->path, strerror(errno));
-}
-
-static bool is_image(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot != NULL && (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
-}
-
-static int visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
-
-static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
-
-static ct_status visit_folder(struct walk *walk, const struct stat *about, const struct level *above);
-
-/* What the path says, a link's target too; a link that leads nowhere is left out. */
-static ct_status visit(struct walk *walk, const struct level *above)
-{
-    struct stat about;
-    if (stat(walk->path, &about) != 0)
-        return errno == ENOENT || errno == ELOOP ? CT_OK : cannot_list(walk);
-    if (S_ISDIR(about.st_mode))
-        return visit_folder(walk, &about, above);
-    if (S_ISREG(about.st_mode) && is_image(walk->path) && !add(walk->source, walk->path))
+    static const char *const extensions[] = { "png", "jpg", "jpeg", NULL };
+    (void)id;
+    if (ct_extension_is(walk->path, extensions) && !add(walk->context, walk->path))
         return ct_error_set(walk->error, CT_NO_MEMORY, "out of memory for the list of images at %s", walk->path);
     return CT_OK;
-}
-
-static ct_status visit_folder(struct walk *walk, const struct stat *about, const struct level *above)
-{
-    const struct level here = { above, about->st_dev, about->st_ino };
-    for (; above != NULL; above = above->above)
-        if (above->device == here.device && above->inode == here.inode)
-            return CT_OK;
-    struct dirent **entry;
-    ct_status status = CT_OK;
-    size_t length = strlen(walk->path), room = sizeof walk->path - length;
-    int count = scandir(walk->path, &entry, visible, by_name);
-    if (count < 0)
-        return cannot_list(walk);
-    for (int i = 0; i < count; i++) {
-        const char *slash = walk->path[length - 1] == '/' ? "" : "/";
-        if (status == CT_OK && (size_t)snprintf(walk->path + length, room, "%s%s", slash, entry[i]->d_name) >= room)
-            errno = ENAMETOOLONG, status = cannot_list(walk);
-        if (status == CT_OK)
-            status = visit(walk, &here);
-        walk->path[length] = '\0';
-        free(entry[i]);
-    }
-    free(entry);
-    return status;
-}
-
-/* The whole folder, or a message. */
-static ct_status walk_from(struct ct_source *source, const char *path, ct_error *error)
-{
-    struct walk walk = { .source = source, .error = error };
-    struct stat about;
-    snprintf(walk.path, sizeof walk.path, "%s", path);
-    if (stat(path, &about) != 0) /* also when it is too long */
-        return cannot_list(&walk);
-    ct_status status = visit_folder(&walk, &about, NULL);
-    if (status == CT_OK && source->count == 0)
-        return ct_error_set(error, CT_BAD_FORMAT, "%s holds no PNG or JPEG", path);
-    return status;
 }
 
 ct_source *ct_source_folder(const char *path, const ct_source_options *options, ct_error *error)
@@ -178,8 +98,10 @@ ct_source *ct_source_folder(const char *path, const ct_source_options *options, 
     if (source == NULL)
         return NULL;
     source->read = folder_read, source->name = folder_name, source->close = folder_close;
-
-    ct_status status = walk_from(source, path, error);
+    struct ct_walk walk = { .file = add_image, .error = error, .context = source };
+    ct_status status = ct_walk(&walk, path);
+    if (status == CT_OK && source->count == 0)
+        status = ct_error_set(error, CT_BAD_FORMAT, "%s holds no PNG or JPEG", path);
     if (status == CT_OK)
         return source;
     folder_close(source);
