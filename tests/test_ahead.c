@@ -13,7 +13,7 @@ static struct data *data_of(const char *source)
 {
     struct data *data;
     ct_error error = { CT_OK, "" };
-    struct data_options options = { .source = source, .fonts = "/usr/share/fonts", .characters = "ABC", .channels = 1, .size = SIZE,
+    struct data_options options = { .source = source, .fonts = "/usr/share/fonts", .characters = "ABC", .resize = "area", .channels = 1, .size = SIZE,
                                     .seed = 3, .flip = true };
     cr_assert_eq(data_open(&data, &options, BATCH, &error), CT_OK, "%s", error.message);
     return data;

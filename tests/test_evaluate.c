@@ -109,7 +109,7 @@ Test(evaluate, the_classifier_learns_and_sees_a_collapse)
     cr_assert(mkstemps(path, 4) >= 0);
     cr_assert_eq(ct_npy_write(path, images, &error), CT_OK, "%s", error.message);
     struct data *data;
-    cr_assert_eq(data_open(&data, &(struct data_options){ .source = path, .channels = 1, .size = 16, .seed = 1 }, 64, &error), CT_OK, "%s",
+    cr_assert_eq(data_open(&data, &(struct data_options){ .source = path, .resize = "area", .channels = 1, .size = 16, .seed = 1 }, 64, &error), CT_OK, "%s",
                  error.message);
     remove(path);
     struct classifier *classifier = classifier_train(&shape, data, 60, 1, &error);

@@ -31,10 +31,23 @@ static void skipped(void *context, const char *name, const ct_error *why)
     fprintf(stderr, "dcgan: left out %s: %s\n", name, why->message);
 }
 
+static bool filter_named(const char *name, ct_filter *filter)
+{
+    static const char *const names[] = { [CT_AREA] = "area", [CT_LANCZOS] = "lanczos" };
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *filter = (ct_filter)i;
+            return true;
+        }
+    return false;
+}
+
 static ct_status open_files(struct data *data, int64_t batch, ct_error *error)
 {
     const struct data_options *options = &data->options;
-    data->source = ct_source_open(options->source, &(ct_source_options){ (int)options->channels, options->size, CT_AREA }, error);
+    ct_source_options how = { .channels = (int)options->channels, .size = options->size };
+    filter_named(options->resize, &how.filter);
+    data->source = ct_source_open(options->source, &how, error);
     if (data->source == NULL)
         return error->status;
     const long long count = ct_source_count(data->source);
@@ -76,6 +89,9 @@ ct_status data_check(const struct data_options *options, ct_error *error)
 {
     if (options->channels == 2)
         return ct_error_set(error, CT_BAD_ARGUMENT, "--channels 2: needs 1, grey, or 3, colour");
+    ct_filter filter;
+    if (!filter_named(options->resize, &filter))
+        return ct_error_set(error, CT_BAD_ARGUMENT, "--resize %.80s: needs area or lanczos", options->resize);
     for (int64_t size = 16; size <= 128; size *= 2)
         if (options->size == size)
             return CT_OK;

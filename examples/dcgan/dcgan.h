@@ -110,7 +110,7 @@ ct_status dcgan_checkpoint_load(struct dcgan *gan, struct dcgan_state *state, co
 /* ---- data.c: the real pictures ---- */
 
 struct data_options {
-    const char *source, *fonts, *characters;
+    const char *source, *fonts, *characters, *resize;
     int64_t channels, size, seed;
     bool flip;
 };
@@ -124,9 +124,10 @@ struct data_options {
     WHOLE(type, data.channels, "channels", "1", 1, 3, "1 grey, 3 colour; glyphs are grey"), \
     WHOLE(type, data.size, "size", "32", 16, 128, "side of the pictures, 16, 32, 64 or 128; each doubling adds a layer"), \
     WHOLE(type, data.seed, "seed", "1", 0, 9e15, "the same seed gives the same pictures, whatever the threads"), \
+    TEXT(type, data.resize, "resize", "area|lanczos", "area", "how pictures of files are scaled; lanczos is sharper"), \
     FLAG(type, data.flip, "flip", "mirror half of the pictures of files")
 
-/* Refuses sizes and channels that no network here has. */
+/* Refuses sizes and channels that no network here has, and filters that are none. */
 ct_status data_check(const struct data_options *options, ct_error *error);
 
 struct data;

@@ -40,8 +40,10 @@ static ct_status open_run(struct evaluation *it, const struct evaluate_options *
         it->train.data.size = it->shape.size;
         it->train.data.channels = it->shape.channels;
         it->train.data.seed = options->seed;
-        status = data_open(&it->data, &it->train.data, PASS, error);
+        status = data_check(&it->train.data, error);
     }
+    if (status == CT_OK)
+        status = data_open(&it->data, &it->train.data, PASS, error);
     return status;
 }
 
