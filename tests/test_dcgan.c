@@ -42,6 +42,25 @@ Test(dcgan, names_and_shapes_are_pytorchs)
     cr_expect_eq(error.status, CT_BAD_ARGUMENT);
 }
 
+/* What memory is estimated by. */
+Test(dcgan, weights_are_counted_without_making_them)
+{
+    static const struct dcgan_shape shapes[] = { { CT_F32, 16, 1, 7, 2, 3, 0 }, { CT_F32, 64, 3, 10, 3, 2, 5 }, { CT_F32, 128, 1, 100, 1, 1, 4 } };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        ct_random random = { .seed = 1 };
+        ct_module *made[] = { dcgan_generator_new(&shapes[i], &random, NULL), dcgan_discriminator_new(&shapes[i], &random, NULL) };
+        const int64_t counted[] = { dcgan_generator_weights(&shapes[i]), dcgan_discriminator_weights(&shapes[i]) };
+        for (int k = 0; k < 2; k++) {
+            int64_t count = 0;
+            for (int j = 0; j < ct_module_tensor_count(made[k]); j++)
+                if (ct_tensor_rank(ct_module_tensor(made[k], j).tensor) == 4)
+                    count += ct_tensor_count(ct_module_tensor(made[k], j).tensor);
+            cr_expect_eq(count, counted[k], "shape %zu, network %d: %lld, counted %lld", i, k, (long long)count, (long long)counted[k]);
+            ct_module_free(made[k]);
+        }
+    }
+}
+
 Test(dcgan, a_saved_generator_draws_the_same)
 {
     struct dcgan_shape shape = { CT_F32, 16, 1, 6, 4, 4, 4 }, loaded;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../examples/dcgan/dcgan.h"
@@ -96,6 +97,38 @@ Test(train, refuses_before_it_begins)
     cr_expect_eq(train(&options, &error), CT_BAD_ARGUMENT);
     cr_expect_not_null(strstr(error.message, "needs gan or wgan-gp"), "%s", error.message);
 }
+
+/* Before anything of them is made: 20 TB would take their time. Small ones train under the same check in every other test. */
+Test(train, networks_that_cannot_fit_are_refused_at_once)
+{
+    ct_error error = { CT_OK, "" };
+    struct train_options options = options_of("nowhere", 4);
+    options.data.size = 128, options.ngf = options.ndf = 4096, options.kernel = 15;
+    cr_expect_eq(train(&options, &error), CT_NO_MEMORY);
+    cr_expect_not_null(strstr(error.message, "--ngf 4096 --ndf 4096 --size 128: the networks have 641734 and 641730 million weights; to train them "
+                                             "takes 17968.5 GB at least, and "), "%s", error.message);
+}
+
+#ifndef __SANITIZE_ADDRESS__ /* whose own memory is beyond any limit */
+Test(train, what_a_process_may_have_counts_too)
+{
+    ct_error error = { CT_OK, "" };
+    struct train_options options = options_of("nowhere", 4);
+    options.data.size = 64, options.ngf = 256, options.ndf = 16;
+    struct rlimit limit, before;
+    cr_assert_eq(getrlimit(RLIMIT_AS, &before), 0);
+    cr_assert_eq(setrlimit(RLIMIT_AS, &(struct rlimit){ 600ull << 20, before.rlim_max }), 0);
+    cr_assert_eq(getrlimit(RLIMIT_AS, &limit), 0);
+    ct_status status = train(&options, &error);
+    cr_assert_eq(setrlimit(RLIMIT_AS, &before), 0);
+    if (limit.rlim_cur != 600ull << 20) { /* qemu's user mode sets none */
+        cr_log_warn("not run: no limits here");
+        return;
+    }
+    cr_expect_eq(status, CT_NO_MEMORY);
+    cr_expect_not_null(strstr(error.message, "at least, and 0.6 GB are free"), "%s", error.message);
+}
+#endif
 
 Test(train, a_folder_holds_one_run)
 {

@@ -20,6 +20,10 @@ struct dcgan_shape {
 ct_module *dcgan_generator_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error);
 ct_module *dcgan_discriminator_new(const struct dcgan_shape *shape, ct_random *random, ct_error *error);
 
+/* How many weights their convolutions have, which are nearly all that there is to train. */
+int64_t dcgan_generator_weights(const struct dcgan_shape *shape);
+int64_t dcgan_discriminator_weights(const struct dcgan_shape *shape);
+
 /* How the transposed convolution at a position of the generator goes. */
 ct_conv_options dcgan_generator_options(const struct dcgan_shape *shape, int layer, int64_t kernel[2]);
 
@@ -106,6 +110,11 @@ ct_status dcgan_checkpoint_save(const struct dcgan *gan, const struct dcgan_stat
 
 /* Into a gan that dcgan_open made with the same loss, shape and seed. */
 ct_status dcgan_checkpoint_load(struct dcgan *gan, struct dcgan_state *state, const char *path, ct_error *error);
+
+/* ---- memory.c ---- */
+
+/* Refuses networks whose float32 weights, moments and gradients alone are more than this machine's free memory. */
+ct_status memory_check(const struct dcgan_shape *shape, ct_error *error);
 
 /* ---- data.c: the real pictures ---- */
 

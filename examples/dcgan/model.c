@@ -55,6 +55,26 @@ static bool shape_good(const struct dcgan_shape *shape, ct_error *error)
     return good;
 }
 
+/* Of layers that double the width of the one before at every stage, from `width` on. */
+static int64_t weights_between(const struct dcgan_shape *shape, int64_t width)
+{
+    const struct between layer = between(shape);
+    int64_t count = shape->channels * width;
+    for (int stage = 1; stage < stages(shape->size); stage++, width *= 2)
+        count += width * 2 * width;
+    return count * layer.kernel[0] * layer.kernel[1];
+}
+
+/* The narrow end, 4 × 4, has `ends` channels. */
+static int64_t weights(const struct dcgan_shape *shape, int64_t width, int64_t ends)
+{
+    return weights_between(shape, width) + (width << (stages(shape->size) - 1)) * ends * whole[0] * whole[1];
+}
+
+int64_t dcgan_generator_weights(const struct dcgan_shape *shape) { return weights(shape, shape->ngf, shape->nz); }
+
+int64_t dcgan_discriminator_weights(const struct dcgan_shape *shape) { return weights(shape, shape->ndf, 1); }
+
 /* DCGAN's initialisation: convolutions N(0, 0.02); batch norms γ N(1, 0.02), β 0. Only convolutions have a weight of rank 4. */
 static ct_module *initialise(ct_module *module, ct_random *random)
 {

@@ -146,6 +146,8 @@ static ct_status run_open(struct run *run, ct_error *error)
     if (run->loss == NULL)
         return ct_error_set(error, CT_BAD_ARGUMENT, "--loss %.80s: needs gan or wgan-gp", options->loss);
     ct_status status = data_check(&options->data, error);
+    if (status == CT_OK)
+        status = memory_check(&shape, error);
     if (status != CT_OK)
         return status;
     run->lr = isnan(options->lr) ? run->loss->lr : options->lr;
