@@ -26,7 +26,7 @@ typedef enum ct_algorithm {
     CT_ALGORITHM_REFERENCE, /* plain loops, float64 sums: the oracle */
     CT_ALGORITHM_COLUMNS,   /* columns + OpenBLAS */
     CT_ALGORITHM_DIRECT,    /* packed and depthwise kernels */
-    CT_ALGORITHM_BILINEAR   /* Winograd/Toom–Cook on stride phases: float32, kernel 1 to 3 times the stride */
+    CT_ALGORITHM_BILINEAR   /* Winograd/Toom–Cook: float32, not stride and dilation along one axis */
 } ct_algorithm;
 
 /* 0 means the default everywhere: stride 1, padding 0, dilation 1, groups 1. One entry a spatial axis. */

@@ -380,11 +380,22 @@ bool ct_conv_run_bilinear(ct_tape *tape, const ct_conv_form *form, ct_conv_map m
         return false;
     if (dtype != CT_F32 || !ct_bilinear_plan_make(form, v, &plan))
         return ct_conv_run_columns(tape, form, map, dtype, a, b, out);
-    struct job job = { .p = &plan, .a = a, .b = b, .out = out };
-    if (map == CT_MAP_WEIGHT)
-        return run_weight(tape, &job);
-    job.to_x = map == CT_MAP_TRANSPOSE;
-    job.source = job.to_x ? &plan.y : &plan.x;
-    job.target = job.to_x ? &plan.x : &plan.y;
-    return run_product(tape, &job);
+    const ct_bilinear_side *x = &plan.x, *y = &plan.y;
+    const int64_t w = x->channels * y->channels * form->k[0] * form->k[1] * form->k[2];
+    for (int64_t group = 0; group < form->groups; group++) {
+        const int64_t at_x = group * x->channels * x->apart, at_y = group * y->channels * y->apart, at_w = group * w;
+        const bool to_x = map == CT_MAP_TRANSPOSE, to_w = map == CT_MAP_WEIGHT;
+        struct job job = {
+            .p = &plan,
+            .a = (const float *)a + (to_x ? at_y : at_x),
+            .b = (const float *)b + (to_w ? at_y : at_w),
+            .out = (float *)out + (to_x ? at_x : to_w ? at_w : at_y),
+            .to_x = to_x,
+            .source = to_x ? y : x,
+            .target = to_x ? x : y,
+        };
+        if (!(to_w ? run_weight : run_product)(tape, &job))
+            return false;
+    }
+    return true;
 }

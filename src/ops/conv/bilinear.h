@@ -12,8 +12,8 @@
  * Phases, segments and planes count as channels: all three are `phases` here. Dilated, every `dilation`-th pixel makes an image of its
  * own, and these images' tiles stand side by side. */
 typedef struct ct_bilinear_side {
-    int64_t channels, vectors, phases, panels; /* vectors of channels, of one phase; panels of all phases */
-    int64_t extent[AXES], planes, apart;       /* planes of a channel (the first axis); floats between channels */
+    int64_t channels, vectors, phases, panels; /* of a group; vectors of channels, of one phase; panels of all phases */
+    int64_t extent[AXES], planes, apart, image; /* planes of a channel (the first axis); floats between channels, between images */
     int64_t take[AXES], stride[AXES], padding[AXES];
     int64_t along[AXES], segment[AXES];        /* phases along an axis */
     int64_t taps, plane, tap, before;          /* of y's plane o, tap t reads plane o · plane + t · tap − before */
@@ -34,7 +34,7 @@ typedef struct ct_bilinear_plan {
     int64_t scratch;            /* floats that a transform needs */
 } ct_bilinear_plan;
 
-/* The cheapest algorithm that there is for each axis. false when the form has none: with groups, with stride and dilation along one axis,
+/* The cheapest algorithm that there is for each axis, for one group. false when the form has none: with stride and dilation along one axis,
  * or with very many phases. */
 bool ct_bilinear_plan_make(const ct_conv_form *form, const ct_vectors *v, ct_bilinear_plan *plan);
 

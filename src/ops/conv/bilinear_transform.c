@@ -68,6 +68,7 @@ static void finish_side(const ct_bilinear_plan *p, ct_bilinear_side *s, int64_t 
     s->phases = s->taps * s->along[HEIGHT] * s->along[WIDTH];
     s->panels = ceil_divide(s->vectors * s->phases * p->v->lanes, p->v->panel);
     s->apart = s->planes * s->extent[HEIGHT] * s->extent[WIDTH];
+    s->image = channels * p->form->groups * s->apart;
 }
 
 /* Stage, dense rows and the half-transformed stage. */
@@ -94,7 +95,7 @@ bool ct_bilinear_plan_make(const ct_conv_form *f, const ct_vectors *v, ct_biline
         .y = { .taps = 1, .plane = 1 },
     };
 
-    if (f->groups != 1 || f->k[0] > MOST_PHASES)
+    if (f->k[0] > MOST_PHASES)
         return false;
     for (int a = 0; a < AXES; a++) {
         const int64_t stride = f->stride[1 + a];
@@ -120,8 +121,8 @@ bool ct_bilinear_plan_make(const ct_conv_form *f, const ct_vectors *v, ct_biline
         p.y.take[a] = p.m[a], p.y.stride[a] = 1, p.y.along[a] = 1;
         p.taps[a] = cut.segments * p.x.segment[a];
     }
-    finish_side(&p, &p.x, f->x_channels, f->x);
-    finish_side(&p, &p.y, f->y_channels, f->y);
+    finish_side(&p, &p.x, f->x_channels / f->groups, f->x);
+    finish_side(&p, &p.y, f->y_channels / f->groups, f->y);
     if (p.x.phases > MOST_PHASES)
         return false;
 
@@ -162,7 +163,7 @@ static ct_window window_of(const ct_bilinear_plan *p, const ct_bilinear_side *s,
     ct_window w = {
         .extent = s->extent,
         .apart = s->apart,
-        .first = (image * s->channels + channel) * s->apart,
+        .first = image * s->image + channel * s->apart,
         .valid = least(lanes, s->channels - channel),
         .row = strip->row * p->m[HEIGHT] * s->stride[HEIGHT] * p->dilation[HEIGHT] + strip->shift - s->padding[HEIGHT],
         .skip = p->dilation[HEIGHT] - 1,
@@ -192,6 +193,12 @@ static int64_t phase_at(const ct_bilinear_side *s, int a, int64_t i)
     return i / s->stride[a] * s->segment[a] + i % s->stride[a];
 }
 
+/* Behind the group's channels of the last image. */
+static const float *data_end(const ct_bilinear_plan *p, const ct_bilinear_side *s, const float *data)
+{
+    return p->form->batch > 0 ? data + (p->form->batch - 1) * s->image + s->channels * s->apart : data;
+}
+
 /* Where a vector's phase lies in points, for the first tile. */
 static float *at(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_points *points, int64_t vector, int64_t phase)
 {
@@ -202,7 +209,7 @@ static float *at(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_
 void ct_bilinear_to_points(const ct_bilinear_plan *p, const ct_bilinear_side *s, const float *data, const ct_points *points,
                            float *scratch)
 {
-    const float *end = data + p->form->batch * s->channels * s->apart;
+    const float *end = data_end(p, s, data);
     const int64_t lanes = p->v->lanes, high = p->alpha[HEIGHT], apart = p->dilation[WIDTH], step = s->stride[WIDTH] * apart * lanes;
     const ct_lines to = { points->point, apart * p->v->panel, p->alpha[WIDTH] * points->point };
 
@@ -267,7 +274,7 @@ static void clear_rest(const ct_bilinear_plan *p, const ct_bilinear_side *s, con
 void ct_bilinear_from_points(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_points *points, float *data,
                              float *scratch)
 {
-    const float *end = data + p->form->batch * s->channels * s->apart;
+    const float *end = data_end(p, s, data);
     const int64_t lanes = p->v->lanes, high = p->alpha[HEIGHT], apart = p->dilation[WIDTH], step = s->stride[WIDTH] * apart * lanes;
     const ct_lines from = { points->point, apart * p->v->panel, p->alpha[WIDTH] * points->point };
 
@@ -366,10 +373,9 @@ static void kernels(const ct_bilinear_plan *p, const struct stages *s, int64_t c
 
 void ct_bilinear_weights(const ct_bilinear_plan *p, bool to_x, const float *w, const ct_points *points, float *scratch)
 {
-    const ct_conv_form *f = p->form;
     const ct_vectors *v = p->v;
     const struct stages s = stages_of(p, scratch);
-    const int64_t lanes = v->lanes, in = f->x_channels, out = f->y_channels;
+    const int64_t lanes = v->lanes, in = p->x.channels, out = p->y.channels;
     const float *end = w + in * out * s.taps;
     const ct_lines to = { points->point, p->alpha[WIDTH] * points->point, v->panel };
     float *place[MOST_PHASES];
@@ -399,7 +405,7 @@ void ct_bilinear_weights_from(const ct_bilinear_plan *p, const ct_points *points
 {
     const ct_bilinear_side *x = &p->x;
     const struct stages s = stages_of(p, scratch);
-    const int64_t lanes = p->v->lanes, in = p->form->x_channels, high = p->alpha[HEIGHT], all = high * s.row;
+    const int64_t lanes = p->v->lanes, in = x->channels, high = p->alpha[HEIGHT], all = high * s.row;
     const ct_lines from = { points->point, p->alpha[WIDTH] * points->point, p->v->panel };
 
     for (int64_t vector = points->first; vector < points->last; vector++)

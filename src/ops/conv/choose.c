@@ -41,7 +41,7 @@ static double columns(const ct_conv_form *f, ct_conv_map map)
            ct_conv_work(f) / (products_per_ns * 0.75) * slower + added;
 }
 
-/* The products of all points, and the transforms of data and weights. Channels come in vectors. One point is no gain. */
+/* The products of all points, and the transforms of data and weights, group by group. Channels come in vectors. One point is no gain. */
 static double bilinear(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
 {
     ct_bilinear_plan plan;
@@ -51,7 +51,8 @@ static double bilinear(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
         return INFINITY;
     double x = (double)(plan.x.vectors * plan.x.phases * v->lanes), y = (double)(plan.y.vectors * v->lanes);
     double points = (double)plan.points, tiles = (double)plan.all, source = map == CT_MAP_CONV ? x : y, target = x + y - source;
-    return 3700 + points * (x * y * tiles / (products_per_ns * 0.72) + (0.47 * source + 0.08 * target) * tiles + 0.14 * x * y);
+    return (double)f->groups *
+           (3700 + points * (x * y * tiles / (products_per_ns * 0.72) + (0.47 * source + 0.08 * target) * tiles + 0.14 * x * y));
 }
 
 /* The products, of whole vectors of lanes and in runs, and moving data and weights. */
