@@ -6,19 +6,21 @@
 #include "conv.h"
 #include "window.h"
 
+enum { CT_BILINEAR_MOST_PHASES = 64 }; /* more do not pay */
+
 /* One of the two data tensors as tiles see it. Along the last two axes tile number i takes `take` strides of pixels from
  * i · m · stride − padding on. A pixel's place within its stride is its phase. A kernel of more than r strides is cut into segments of r,
  * which read `segment` pixels apart. The first of the form's three axes has no transform: each of its taps reads a plane.
  * Phases, segments and planes count as channels: all three are `phases` here. Dilated, every `dilation`-th pixel makes an image of its
  * own, and these images' tiles stand side by side. */
 typedef struct ct_bilinear_side {
-    int64_t channels, vectors, phases, panels; /* of a group; vectors of channels, of one phase; panels of all phases */
+    int64_t channels, vectors, phases, panels;  /* of a group; vectors of channels, of one phase; panels of all phases */
     int64_t extent[AXES], planes, apart, image; /* planes of a channel (the first axis); floats between channels, between images */
     int64_t take[AXES], stride[AXES], padding[AXES];
-    int64_t along[AXES], segment[AXES];        /* phases along an axis */
-    int64_t taps, plane, tap, before;          /* of y's plane o, tap t reads plane o · plane + t · tap − before */
+    int64_t along[AXES], segment[AXES];         /* phases along an axis */
+    int64_t taps, plane, tap, before;           /* for y's plane o, tap t reads plane o · plane + t · tap − before */
     ct_transform *to[AXES], *from[AXES];
-    bool overlap, deep; /* tiles share pixels; of several planes */
+    bool overlap, deep;                         /* tiles share pixels; planes, too */
 } ct_bilinear_side;
 
 typedef struct ct_bilinear_plan {
@@ -38,6 +40,12 @@ typedef struct ct_bilinear_plan {
  * or with very many phases. */
 bool ct_bilinear_plan_make(const ct_conv_form *form, const ct_vectors *v, ct_bilinear_plan *plan);
 
+/* The first pixel of phase i along an axis, within a tile; the first tap, within a kernel. */
+static inline int64_t ct_bilinear_phase(const ct_bilinear_side *s, int axis, int64_t i)
+{
+    return i / s->stride[axis] * s->segment[axis] + i % s->stride[axis];
+}
+
 /* Transformed data of tiles [begin, end): [point][panel][tile][lane], points and panels so many floats apart, from the panel of vector
  * `first` on. `first` is a multiple of the panel's vectors. */
 typedef struct ct_points {
@@ -46,9 +54,22 @@ typedef struct ct_points {
     int64_t first, last, begin, end; /* vectors of channels, tiles */
 } ct_points;
 
+/* Where a phase of a vector begins, at point 0. */
+static inline float *ct_bilinear_place(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_points *points, int64_t vector,
+                                       int64_t phase)
+{
+    int64_t across = p->v->panel / p->v->lanes, number = (vector - points->first) * s->phases + phase;
+    return points->at + number / across * points->panel + number % across * p->v->lanes;
+}
+
+/* Floats of scratch that the transforms of data need, and those of weights. */
+int64_t ct_bilinear_data_scratch(const ct_bilinear_plan *p);
+int64_t ct_bilinear_weights_scratch(const ct_bilinear_plan *p);
+
 void ct_bilinear_to_points(const ct_bilinear_plan *p, const ct_bilinear_side *side, const float *data, const ct_points *points,
                            float *scratch);
-/* The other way. Where tiles overlap they are added up: all tiles of a plane and channel must come in order, from one thread. */
+/* The other way. Where tiles overlap they are added up: all tiles of a plane and channel, of an image where it is deep, must come in
+ * order, from one thread. */
 void ct_bilinear_from_points(const ct_bilinear_plan *p, const ct_bilinear_side *side, const ct_points *points, float *data,
                              float *scratch);
 
