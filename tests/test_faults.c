@@ -1,10 +1,12 @@
 /* A file that cannot be written whole, whatever the disk takes of it: the old one stays as it was and nothing else is left. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <criterion/criterion.h>
 
@@ -12,6 +14,12 @@
 
 #include "files.h"
 #include "refuse.h"
+
+#ifdef SYS_access
+enum { ACCESS = SYS_access };
+#else
+enum { ACCESS = SYS_faccessat };
+#endif
 
 TestSuite(faults, .init = into_a_folder, .fini = remove_the_folder);
 
@@ -91,6 +99,63 @@ Test(faults, short_writes_at_every_4_KiB)
         free(bytes), free(old);
         unlink("file");
     }
+}
+
+/* Killed in the middle of it, a save leaves nothing: what has no name is gone with its process. Where the file system knows no such files, a
+ * temporary may stay. */
+Test(faults, a_killed_save_leaves_nothing)
+{
+    write_npy("file", 1);
+    const int nameless = open(".", O_TMPFILE | O_WRONLY, 0600);
+    const pid_t child = fork();
+    if (child == 0) {
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 4096, RLIM_INFINITY }); /* the signal ends the process */
+        write_npy("file", 2);
+        _exit(0);
+    }
+    int status;
+    cr_assert(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+    ct_tensor *x = ct_npy_read("file", &error);
+    cr_expect(x != NULL && ct_tensor_at(x, FLOATS - 1) == 1, "%s", error.message);
+    cr_expect_eq(files_here(), nameless >= 0 ? 1 : 2);
+    ct_tensor_release(x), close(nameless);
+}
+
+static void save_as_where_all_files_have_names(void)
+{
+    cr_expect_eq(write_npy("file", 2), CT_OK, "%s", error.message);
+    cr_expect_eq(files_here(), 1);
+    cr_expect_eq(write_npy("nowhere/file", 2), CT_IO_ERROR);
+    cr_expect(strncmp(error.message, "cannot create nowhere/file.", 27) == 0, "%s", error.message);
+}
+
+static void fail_where_all_files_have_names(void)
+{
+    cr_expect_eq(write_npy("file", 3), CT_IO_ERROR);
+    cr_expect(strncmp(error.message, "cannot write file.", 18) == 0, "%s", error.message);
+    cr_expect_eq(files_here(), 1);
+}
+
+static void save_without_a_name(void)
+{
+    cr_expect_eq(write_npy("file", 3), CT_IO_ERROR);
+    cr_expect(strncmp(error.message, "cannot name file.", 17) == 0, "%s", error.message);
+    cr_expect_eq(files_here(), 1);
+}
+
+Test(faults, temporaries_with_and_without_names)
+{
+    write_npy("file", 1);
+    REFUSE(save_as_where_all_files_have_names, { ACCESS, ENOENT });
+    REFUSE(fail_where_all_files_have_names, { ACCESS, ENOENT }, { SYS_write, EIO });
+    REFUSE(save_without_a_name, { SYS_linkat, EIO });
+
+    /* A temporary of a dead process that had our number is no obstacle. */
+    char stale[40];
+    snprintf(stale, sizeof stale, "file.%ld.tmp", (long)getpid());
+    write_bytes(stale, "stale", 5);
+    cr_expect_eq(write_npy("file", 4), CT_OK, "%s", error.message);
+    cr_expect_eq(files_here(), 1);
 }
 
 /* As root, a rename would put the file in the place of a pipe, or of /dev/null. */

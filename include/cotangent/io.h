@@ -1,6 +1,7 @@
 /* Files: safetensors checkpoints, arrays and images. Paths are the system's; nothing here follows a name found inside a file.
  *
- * Writers replace a file whole or leave it as it was: temporary, fsync, rename. Readers trust nothing and say what is wrong.
+ * Writers replace a file whole or leave it as it was: temporary, fsync, rename. A process that is killed while it writes leaves nothing more;
+ * where the file system has no files without a name (O_TMPFILE), <path>.<pid>.tmp may stay, which nobody reads. Readers trust nothing and say what is wrong.
  */
 #ifndef COTANGENT_IO_H
 #define COTANGENT_IO_H

@@ -36,16 +36,22 @@ bool ct_descriptor_sync(int descriptor)
     return status == 0;
 }
 
+/* folder, of strlen(path) + 2 bytes, ← the one that the path is in. */
+static const char *folder_of(const char *path, char *folder)
+{
+    strcpy(folder, path);
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL)
+        strcpy(folder, ".");
+    else
+        slash[slash == folder] = '\0';
+    return folder;
+}
+
 /* The rename is on disk only once the folder is; file systems that cannot sync a folder say EINVAL. */
 static bool sync_folder_of(const char *path, char *scratch)
 {
-    strcpy(scratch, path);
-    char *slash = strrchr(scratch, '/');
-    if (slash == NULL)
-        strcpy(scratch, ".");
-    else
-        slash[slash == scratch] = '\0';
-    int folder = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder = open(folder_of(path, scratch), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return false;
     bool synced = ct_descriptor_sync(folder) || errno == EINVAL;
@@ -63,6 +69,20 @@ ct_status ct_folder_sync(const char *path, ct_error *error)
     return status;
 }
 
+/* A file beside the path that has no name, and so is gone with a process that is killed; −1 where the system has none. */
+static int open_nameless(const char *path, char *scratch)
+{
+    return access("/proc/self/fd", X_OK) == 0 ? open(folder_of(path, scratch), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+}
+
+static bool give_name(int descriptor, const char *name)
+{
+    char self[40];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", descriptor);
+    unlink(name); /* of a process that had this number before */
+    return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+}
+
 ct_status ct_file_replace(const char *path, int count, const struct ct_piece pieces[], ct_error *error)
 {
     size_t length = strlen(path) + 48;
@@ -72,10 +92,12 @@ ct_status ct_file_replace(const char *path, int count, const struct ct_piece pie
     char *temporary = ct_allocate(length);
     if (temporary == NULL)
         return ct_error_set(error, CT_NO_MEMORY, "cannot write %s: out of memory", path);
-    snprintf(temporary, length, "%s.%ld.tmp", path, (long)getpid());
-
     ct_status status = CT_OK;
-    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int descriptor = open_nameless(path, temporary);
+    const bool nameless = descriptor >= 0;
+    snprintf(temporary, length, "%s.%ld.tmp", path, (long)getpid());
+    if (!nameless)
+        descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0) {
         status = system_error(error, "create", temporary);
     } else {
@@ -84,6 +106,8 @@ ct_status ct_file_replace(const char *path, int count, const struct ct_piece pie
             good = ct_descriptor_write(descriptor, pieces[i].data, pieces[i].size);
         if (!good || !ct_descriptor_sync(descriptor))
             status = system_error(error, "write", temporary);
+        if (status == CT_OK && nameless && !give_name(descriptor, temporary)) /* for a moment: no call puts it in another's place */
+            status = system_error(error, "name", temporary);
         if (close(descriptor) != 0 && status == CT_OK)
             status = system_error(error, "close", temporary);
         if (status == CT_OK && rename(temporary, path) != 0)

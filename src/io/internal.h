@@ -12,7 +12,7 @@ struct ct_piece {
     size_t size;
 };
 
-/* path ← the pieces, whole or not at all: a temporary beside it, fsync, rename, fsync of the folder. */
+/* path ← the pieces, whole or not at all: a temporary beside it, without a name where the system can, fsync, rename, fsync of the folder. */
 ct_status ct_file_replace(const char *path, int count, const struct ct_piece pieces[], ct_error *error);
 
 /* All of it, whatever interrupts; false leaves the reason in errno. */
