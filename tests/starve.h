@@ -3,6 +3,7 @@
 #ifndef TESTS_STARVE_H
 #define TESTS_STARVE_H
 
+#include <errno.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -21,7 +22,10 @@ static struct {
 static bool fails(void)
 {
     const int64_t call = ledger.calls++;
-    return call >= ledger.first && call <= ledger.last;
+    const bool failing = call >= ledger.first && call <= ledger.last;
+    if (failing)
+        errno = ENOMEM; /* as malloc does */
+    return failing;
 }
 
 static void *take(void *context, size_t size)

@@ -1,5 +1,6 @@
 /* The command line: defaults, configuration and typed words, in this order; what is wrong is named. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +138,11 @@ static long allocations, failing;
 
 static void *allocate_or_fail(size_t size)
 {
-    return ++allocations == failing ? NULL : malloc(size);
+    if (++allocations == failing) {
+        errno = ENOMEM; /* as malloc does */
+        return NULL;
+    }
+    return malloc(size);
 }
 
 Test(command, settings_are_written_whole_or_not_at_all)
@@ -163,6 +168,34 @@ Test(command, settings_are_written_whole_or_not_at_all)
         command_close(&options);
     }
     cr_expect(told > 1000, "%d", told);
+}
+
+/* And read so: a text of any length, a letter of which is lost without a word where a buffer cannot grow. */
+Test(command, settings_are_read_whole_or_not_at_all)
+{
+    char text[100] = "", config[200];
+    int told = 0;
+    for (int length = 1; length < 90; length++) {
+        text[length - 1] = (char)('a' + length % 26);
+        snprintf(config, sizeof config, "{\"text\": \"%s\", \"whole\": 10}", text);
+        write_config(config);
+        json_set_alloc_funcs(allocate_or_fail, free);
+        allocations = failing = 0;
+        cr_assert_eq(PARSE("--config", path), CT_OK, "%s", error.message);
+        command_close(&options);
+        const long count = allocations;
+        for (failing = 1; failing <= count; failing++) {
+            allocations = 0;
+            ct_status status = PARSE("--config", path);
+            told += status != CT_OK;
+            cr_expect(status == CT_OK ? strcmp(options.text, text) == 0 && options.whole == 10 : error.message[0] != '\0', "%d letters, allocation %ld: %s", length, failing,
+                      status == CT_OK ? options.text : error.message);
+            command_close(&options);
+        }
+        json_set_alloc_funcs(malloc, free);
+    }
+    cr_expect(told > 500, "%d", told);
+    unlink(path);
 }
 
 Test(command, the_nearest_name_is_meant)

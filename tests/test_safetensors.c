@@ -1,5 +1,7 @@
 /* safetensors: what is written comes back bit for bit; every rule of the format is held, and the refusal names the tensor and the rule. */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,10 +189,12 @@ Test(safetensors, refuses)
         { "[]", "not a JSON object: another type" },
         { "null", "not a JSON object" },
         { "{", "not a JSON object" },
-        { "{},", "end of file expected near ','" },
-        { "{}{}", "end of file expected near '{'" },
+        { "{},", "unexpected token" },
+        { "{}{}", "']' expected near '{'" }, /* the reader's own list ends after the header */
+        { "{},{}", "more than one value" },
+        { "{}],[{}", "end of file expected near ','" },
         { "\xef\xbb\xbf{}", "not a JSON object" }, /* a byte order mark */
-        { "{} // comment", "end of file expected" },
+        { "{} // comment", "not a JSON object" },
         { "{/* comment */}", "not a JSON object" },
         { "{'x':1}", "not a JSON object" },
         { "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},}", "string or '}' expected near '}'" },
@@ -309,6 +313,48 @@ Test(safetensors, refuses_lengths_and_depth)
 }
 
 /* Every truncation and every change of one byte of a header: refused or read, never a crash. */
+/* ---- memory that is out ---- */
+
+static long allocations, failing;
+
+static void *allocate_or_fail(size_t size)
+{
+    if (++allocations == failing) {
+        errno = ENOMEM; /* as malloc does */
+        return NULL;
+    }
+    return malloc(size);
+}
+
+/* Jansson's reader goes on where a buffer cannot grow, with a letter fewer: a name is whole or the file is refused. Names of every length,
+ * so that the buffer has to grow at every place once. */
+Test(safetensors, names_are_read_whole_or_not_at_all)
+{
+    char name[200] = "", header[600];
+    ct_error error;
+    int refused = 0;
+    for (int length = 1; length < 150; length++) {
+        name[length - 1] = (char)('a' + length % 26);
+        snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"F32\",\"shape\":[0,1234567890],\"data_offsets\":[0,0]},\"__metadata__\":{\"k\":\"\\\"%s\"}}", name, name);
+        allocations = 0, failing = -1;
+        json_set_alloc_funcs(allocate_or_fail, free);
+        ct_safetensors_free(parse(header, 0, &error));
+        const long count = allocations;
+        for (failing = 1; failing <= count; failing++) {
+            allocations = 0;
+            ct_safetensors *file = parse(header, 0, &error);
+            refused += file == NULL;
+            cr_expect(file != NULL || error.status == CT_NO_MEMORY || error.status == CT_BAD_FORMAT);
+            if (file != NULL)
+                cr_expect(strcmp(ct_safetensors_name(file, 0), name) == 0 && ct_tensor_size(ct_safetensors_tensor(file, 0), 1) == 1234567890 && strcmp(ct_safetensors_metadata(file, "k") + 1, name) == 0, "%d letters, allocation %ld: %s",
+                          length, failing, ct_safetensors_name(file, 0));
+            ct_safetensors_free(file);
+        }
+        json_set_alloc_funcs(malloc, free);
+    }
+    cr_expect(refused > 1000, "%d", refused);
+}
+
 Test(safetensors, survives_damage)
 {
     ct_tensor *x = ct_tensor_ones(CT_F64, CT_SHAPE(2, 2));

@@ -135,20 +135,54 @@ static ct_status set_json(const struct setting *setting, void *options, const js
 
 /* ---- configuration ---- */
 
+/* Jansson's reader (2.14) loses letters, and its way, where memory for a token is out: see src/io/json.c. So it is given [0.00…0,text]. */
+enum { LONGEST = 64 << 10, NUMBER = LONGEST + 8 }; /* letters of a text; of [ and the number */
+
+struct reading {
+    FILE *file;
+    int64_t at;
+    bool exhausted, ended;
+};
+
+static size_t read_on(void *buffer, size_t room, void *context)
+{
+    struct reading *reading = context;
+    const size_t left = reading->at < NUMBER ? (size_t)(NUMBER - reading->at) : 0;
+    size_t count = left < room ? left : room;
+    reading->exhausted |= reading->at == NUMBER && errno == ENOMEM;
+    if (reading->exhausted || reading->ended || reading->at > NUMBER + LONGEST)
+        return 0;
+    memset(buffer, '0', count);
+    if (reading->at == 0)
+        memcpy(buffer, "[0.", 3);
+    else if (reading->at == NUMBER)
+        *(char *)buffer = ',', count = 1;
+    else if (reading->at > NUMBER && (count = fread(buffer, 1, room, reading->file)) == 0)
+        *(char *)buffer = ']', count = 1, reading->ended = true;
+    reading->at += (int64_t)count;
+    return count;
+}
+
 json_t *command_read_json(const char *path, ct_error *error)
 {
-    json_error_t where;
-    FILE *file = fopen(path, "r");
-    json_t *root = file != NULL ? json_loadf(file, JSON_REJECT_DUPLICATES, &where) : NULL;
-    if (file == NULL || ferror(file)) { /* what was read of it may look like a wrong file */
-        ct_error_set(error, CT_IO_ERROR, "cannot read %.300s: %s", path, strerror(errno));
-        json_decref(root);
-        root = NULL;
-    } else if (root == NULL) {
-        ct_error_set(error, CT_BAD_FORMAT, "%.200s, line %d: %s", path, where.line, where.text);
-    }
-    if (file != NULL)
-        fclose(file);
+    json_error_t where = { .text = "" };
+    struct reading reading = { .file = fopen(path, "r") };
+    const int reason = errno;
+    errno = 0;
+    json_t *both = reading.file != NULL ? json_load_callback(read_on, &reading, JSON_REJECT_DUPLICATES, &where) : NULL, *root = NULL;
+    if (reading.file == NULL || ferror(reading.file)) /* what was read of it may look like a wrong file */
+        ct_error_set(error, CT_IO_ERROR, "cannot read %.300s: %s", path, strerror(reading.file == NULL ? reason : errno));
+    else if (reading.exhausted || (both == NULL && where.text[0] == '\0'))
+        ct_error_set(error, CT_NO_MEMORY, "cannot read %.300s: out of memory", path);
+    else if (reading.at > NUMBER + LONGEST && !reading.ended)
+        ct_error_set(error, CT_BAD_FORMAT, "%.200s: more than %d bytes, which no settings have", path, LONGEST);
+    else if (json_array_size(both) != 2)
+        ct_error_set(error, CT_BAD_FORMAT, "%.200s, line %d: %s", path, where.line, both != NULL ? "more than one value" : where.text);
+    else
+        root = json_incref(json_array_get(both, 1));
+    json_decref(both);
+    if (reading.file != NULL)
+        fclose(reading.file);
     return root;
 }
 

@@ -1,10 +1,8 @@
 /* safetensors: u64 header length, a JSON header, the data. The reader proves every rule before it allocates a tensor. */
-#include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "element.h"
+#include "json.h"
 
 #define LARGEST_HEADER 100000000u
 #define LARGEST_FILE ((size_t)1 << 40)
@@ -182,7 +180,7 @@ ct_safetensors *ct_safetensors_parse(const void *bytes, size_t size, ct_error *e
         return NULL;
     }
     json_error_t reason;
-    json_t *header = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &reason);
+    json_t *header = ct_json_parse((const char *)bytes + 8, (size_t)length, &reason);
     if (!json_is_object(header)) {
         /* Without memory for its buffers Jansson fails without a word. */
         const bool exhausted = header == NULL && reason.text[0] == '\0';
