@@ -136,7 +136,7 @@ static ct_status set_json(const struct setting *setting, void *options, const js
 /* ---- configuration ---- */
 
 /* Jansson's reader (2.14) loses letters, and its way, where memory for a token is out: see src/io/json.c. So it is given [0.00…0,text]. */
-enum { LONGEST = 64 << 10, NUMBER = LONGEST + 8 }; /* letters of a text; of [ and the number */
+enum { LONGEST = 16 << 10, NUMBER = LONGEST + 8 }; /* letters of a text; of [ and the number */
 
 struct reading {
     FILE *file;
