@@ -18,6 +18,7 @@ struct list {
 static size_t read_on(void *buffer, size_t room, void *context)
 {
     struct list *list = context;
+    const int digit = '0';
     const size_t text = list->number + 1, end = text + list->size; /* where it begins and ends */
     const size_t left = (list->at < text ? list->number : end) - list->at, count = left == 0 ? 1 : left < room ? left : room;
     list->exhausted |= list->at == list->number && errno == ENOMEM;
@@ -26,7 +27,7 @@ static size_t read_on(void *buffer, size_t room, void *context)
     if (left == 0)
         *(char *)buffer = list->at < text ? ',' : ']';
     else if (list->at < text)
-        memset(buffer, '0', count);
+        memset(buffer, digit, count);
     else
         memcpy(buffer, list->text + (list->at - text), count);
     if (list->at == 0)

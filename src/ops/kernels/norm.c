@@ -130,7 +130,7 @@ static void backward_pieces(void *context, int64_t begin, int64_t end)
         const real *weight = (const real *)w->weight + channel;
         double *dweight = w->dweight ? w->dweight + all : NULL, *dbias = w->dbias ? w->dbias + all : NULL;
 
-        if (dweight) {
+        if (dweight && dbias) {
             memset(dweight, 0, (size_t)w->channels * sizeof *dweight);
             memset(dbias, 0, (size_t)w->channels * sizeof *dbias);
         }
