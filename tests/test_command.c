@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "../examples/dcgan/command.h"
+#include "json_memory.h"
 
 struct options {
     struct common common;
@@ -134,17 +135,6 @@ Test(command, wrong_configurations_are_named)
 }
 
 /* Settings that memory left incomplete would be another run's. */
-static long allocations, failing;
-
-static void *allocate_or_fail(size_t size)
-{
-    if (++allocations == failing) {
-        errno = ENOMEM; /* as malloc does */
-        return NULL;
-    }
-    return malloc(size);
-}
-
 Test(command, settings_are_written_whole_or_not_at_all)
 {
     static const char letters[] = "every length, so that a growing buffer ends in the middle of everything once";

@@ -10,6 +10,7 @@
 #include <cotangent/io.h>
 
 #include "files.h"
+#include "json_memory.h"
 
 TestSuite(safetensors, .init = into_a_folder, .fini = remove_the_folder);
 
@@ -312,20 +313,6 @@ Test(safetensors, refuses_lengths_and_depth)
     }
 }
 
-/* Every truncation and every change of one byte of a header: refused or read, never a crash. */
-/* ---- memory that is out ---- */
-
-static long allocations, failing;
-
-static void *allocate_or_fail(size_t size)
-{
-    if (++allocations == failing) {
-        errno = ENOMEM; /* as malloc does */
-        return NULL;
-    }
-    return malloc(size);
-}
-
 /* Jansson's reader goes on where a buffer cannot grow, with a letter fewer: a name is whole or the file is refused. Names of every length,
  * so that the buffer has to grow at every place once. */
 Test(safetensors, names_are_read_whole_or_not_at_all)
@@ -355,6 +342,7 @@ Test(safetensors, names_are_read_whole_or_not_at_all)
     cr_expect(refused > 1000, "%d", refused);
 }
 
+/* Every truncation and every change of one byte of a header: refused or read, never a crash. */
 Test(safetensors, survives_damage)
 {
     ct_tensor *x = ct_tensor_ones(CT_F64, CT_SHAPE(2, 2));

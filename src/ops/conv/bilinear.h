@@ -2,6 +2,8 @@
 #ifndef CT_OPS_CONV_BILINEAR_H
 #define CT_OPS_CONV_BILINEAR_H
 
+#include <string.h>
+
 #include "../vector/vector.h"
 #include "conv.h"
 #include "window.h"
@@ -61,6 +63,8 @@ static inline float *ct_bilinear_place(const ct_bilinear_plan *p, const ct_bilin
     int64_t across = p->v->panel / p->v->lanes, number = (vector - points->first) * s->phases + phase;
     return points->at + number / across * points->panel + number % across * p->v->lanes;
 }
+
+static inline void ct_bilinear_zero(float *to, int64_t count) { memset(to, 0, (size_t)count * sizeof *to); }
 
 /* Floats of scratch that the transforms of data need, and those of weights. */
 int64_t ct_bilinear_data_scratch(const ct_bilinear_plan *p);

@@ -116,8 +116,6 @@ void ct_bilinear_to_points(const ct_bilinear_plan *p, const ct_bilinear_side *s,
         }
 }
 
-static void zero(float *to, int64_t count) { memset(to, 0, (size_t)count * sizeof *to); }
-
 /* What the strips before this one have left where it overlaps them: its first rows, its first columns; of several planes, anywhere. */
 static void load_overlap(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_window *w, const struct strip *strip,
                          const float *data, const float *end)
@@ -128,7 +126,7 @@ static void load_overlap(const ct_bilinear_plan *p, const ct_bilinear_side *s, c
 
     if (s->deep)
         rows = w->rows;
-    zero(w->stage, w->rows * w->pitch);
+    ct_bilinear_zero(w->stage, w->rows * w->pitch);
     top.rows = rows;
     ct_window_load(p->v, &top, data, end);
     left.row += rows * (1 + w->skip), left.rows -= rows, left.columns = columns;
@@ -136,16 +134,21 @@ static void load_overlap(const ct_bilinear_plan *p, const ct_bilinear_side *s, c
     ct_window_load(p->v, &left, data, end);
 }
 
-/* Before an image's first strip: pixels behind the last tile belong to none, nor do planes between the taps'. */
-static void clear_rest(const ct_bilinear_plan *p, const ct_bilinear_side *s, const struct strip *strip, const ct_window *w, float *data)
+/* Before a plane's first strip, of several planes an image's: pixels behind the last tile belong to none, nor do planes between the taps'. */
+static void clear_rest(const ct_bilinear_plan *p, const ct_bilinear_side *s, int64_t vector, const struct strip *strip, float *data,
+                       float *scratch)
 {
-    bool first = strip->row == 0 && strip->shift == 0 && strip->column == 0, rest = s->deep && strip->plane % p->y.planes == 0;
-    int64_t floats = s->deep ? s->apart : s->extent[HEIGHT] * s->extent[WIDTH];
+    const bool first = strip->row == 0 && strip->shift == 0 && strip->column == 0 && (!s->deep || strip->plane % p->y.planes == 0);
+    const int64_t floats = s->deep ? s->apart : s->extent[HEIGHT] * s->extent[WIDTH];
+    ct_window w = window_of(p, s, vector, strip, scratch);
+    bool rest = s->deep;
 
-    for (int a = 0; !s->deep && a < AXES; a++)
+    if (!s->deep)
+        move_to_plane(p, s, strip, 0, &w);
+    for (int a = 0; a < AXES; a++)
         rest |= reach(s, p, a, p->tiles[a] / p->dilation[a]) - s->padding[a] < s->extent[a];
-    for (int64_t l = 0; first && rest && l < w->valid; l++)
-        memset(data + w->first + l * s->apart, 0, (size_t)floats * sizeof *data);
+    for (int64_t l = 0; first && rest && l < w.valid; l++)
+        memset(data + w.first + l * s->apart, 0, (size_t)floats * sizeof *data);
 }
 
 void ct_bilinear_from_points(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_points *points, float *data,
@@ -158,22 +161,19 @@ void ct_bilinear_from_points(const ct_bilinear_plan *p, const ct_bilinear_side *
     for (int64_t vector = points->first; vector < points->last; vector++)
         for (int64_t tile = points->begin; tile < points->end;) {
             struct strip strip = strip_at(p, tile, points->end);
+            if (s->overlap)
+                clear_rest(p, s, vector, &strip, data, scratch);
             for (int64_t tap = 0; tap < s->taps; tap++) {
                 ct_window w = window_of(p, s, vector, &strip, scratch);
                 float *half = w.dense + w.rows * w.pitch;
 
-                if (s->deep && tap == 0)
-                    clear_rest(p, s, &strip, &w, data);
                 if (!move_to_plane(p, s, &strip, tap, &w))
                     continue;
-                if (s->overlap) {
-                    if (!s->deep)
-                        clear_rest(p, s, &strip, &w, data);
+                if (s->overlap)
                     load_overlap(p, s, &w, &strip, data, end);
-                }
                 for (int64_t i = 0; i < s->along[HEIGHT]; i++) {
                     if (s->overlap)
-                        zero(half, high * w.pitch);
+                        ct_bilinear_zero(half, high * w.pitch);
                     for (int64_t j = 0; j < s->along[WIDTH]; j++) {
                         const float *place = ct_bilinear_place(p, s, points, vector, (tap * s->along[HEIGHT] + i) * s->along[WIDTH] + j);
                         for (int64_t image = 0; image < apart; image++)

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-static void zero(float *to, int64_t count) { memset(to, 0, (size_t)count * sizeof *to); }
-
 static bool is_filled_up(const ct_bilinear_plan *p)
 {
     return p->taps[HEIGHT] != p->form->k[1 + HEIGHT] || p->taps[WIDTH] != p->form->k[1 + WIDTH];
@@ -48,7 +46,7 @@ static void fill(const ct_bilinear_plan *p, const struct stages *s, int64_t coun
     if (s->dense == s->filled)
         return;
     if (!back)
-        zero(s->filled, count * s->one);
+        ct_bilinear_zero(s->filled, count * s->one);
     for (int64_t i = 0; i < count * k[0]; i++)
         for (int64_t j = 0; j < k[1]; j++) {
             float *dense = s->dense + (i * k[1] + j) * row, *filled = s->filled + i * s->plane + j * s->row;
@@ -95,7 +93,7 @@ void ct_bilinear_weights(const ct_bilinear_plan *p, bool to_x, const float *w, c
                     v->gather(w + ((o + i) * in + c) * s.taps, end, s.taps, (int)valid, s.taps, s.dense + i * s.taps * lanes, lanes);
             } else {
                 v->gather(w + (o * in + c) * s.taps, end, in * s.taps, (int)valid, count * s.taps, s.dense, lanes);
-                zero(s.dense + count * s.taps * lanes, (lanes - count) * s.taps * lanes); /* rows of lanes that x has not */
+                ct_bilinear_zero(s.dense + count * s.taps * lanes, (lanes - count) * s.taps * lanes); /* rows of lanes that x has not */
                 count = lanes;
             }
             fill(p, &s, count, false);

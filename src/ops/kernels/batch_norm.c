@@ -1,6 +1,7 @@
 /* One thread owns a channel. */
 #include "batch_norm.h"
 #include "real.h"
+#include "statistics.h"
 #include "sums.h"
 
 /* A channel's numbers. */
@@ -31,14 +32,14 @@ static void forward_channels(void *context, int64_t begin, int64_t end)
             const int64_t at = (n * w->channels + c) * w->s;
             EACH(at, w->s, sums[l] += (double)x[i];);
         }
-        const double mean = joined(sums) / count;
+        const double mean = joined(sums, LANES) / count;
         const real high = (real)mean, low = (real)(mean - (double)high);
         for (int64_t n = 0; n < w->n; n++) {
             const int64_t at = (n * w->channels + c) * w->s;
             EACH(at, w->s, const real d = (x[i] - high) - low; squares[l] += (double)(d * d););
         }
         w->moments[c][0] = mean;
-        w->moments[c][1] = joined(squares) / count;
+        w->moments[c][1] = joined(squares, LANES) / count;
         w->moments[c][2] = 1 / sqrt(w->moments[c][1] + w->eps);
 
         const channel k = channel_of(w, c);
@@ -80,7 +81,7 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
                  sums[l] += (double)dz;
                  dots[l] += (double)(dz * normal););
         }
-        const double sum = joined(sums), dot = joined(dots);
+        const double sum = joined(sums, LANES), dot = joined(dots, LANES);
         if (w->dweight)
             ((real *)w->dweight)[c] = (real)dot;
         if (w->dbias)
@@ -99,22 +100,16 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* Channels a chunk holds: some 16,384 values. */
-static int64_t channel_grain(const ct_batch_norm_work *w)
-{
-    return 1 + 16384 / (1 + w->n * w->s);
-}
-
 void X(ct_batch_norm_forward)(const ct_batch_norm_work *work)
 {
     ct_batch_norm_work w = *work;
-    ct_parallel_for(w.channels, channel_grain(&w), forward_channels, &w);
+    ct_parallel_for(w.channels, ct_grain(w.n * w.s), forward_channels, &w);
 }
 
 void X(ct_batch_norm_backward)(const ct_batch_norm_work *work)
 {
     ct_batch_norm_work w = *work;
-    ct_parallel_for(w.channels, channel_grain(&w), backward_channels, &w);
+    ct_parallel_for(w.channels, ct_grain(w.n * w.s), backward_channels, &w);
 }
 
 void X(ct_running_update)(int64_t channels, double momentum, double unbias, const double (*moments)[3], void *running_mean,

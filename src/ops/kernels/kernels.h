@@ -20,4 +20,7 @@
 
 #define CT_KERNEL_OF(dtype, name) name##_of(dtype)
 
+/* Rows, planes or channels of so many values that make a chunk worth a thread: some 16,384 values. */
+static inline int64_t ct_grain(int64_t values) { return 1 + 16384 / (1 + values); }
+
 #endif

@@ -1,6 +1,7 @@
 /* One thread owns a set; of the sums over N it owns a block's part for a group. */
 #include "norm.h"
 #include "real.h"
+#include "statistics.h"
 #include "sums.h"
 
 #include <string.h>
@@ -29,10 +30,10 @@ static void forward_sets(void *context, int64_t begin, int64_t end)
     for (int64_t set = begin; set < end; set++) {
         double sums[LANES] = { 0 }, squares[LANES] = { 0 }, *saved = w->moments[set];
         EACH(set * count, count, sums[l] += (double)x[i];);
-        saved[0] = joined(sums) / (double)count, saved[2] = 0;
+        saved[0] = joined(sums, LANES) / (double)count, saved[2] = 0;
         statistics m = statistics_of(saved);
         EACH(set * count, count, const real d = (x[i] - m.mean) - m.rest; squares[l] += (double)(d * d););
-        saved[1] = joined(squares) / (double)count;
+        saved[1] = joined(squares, LANES) / (double)count;
         saved[2] = 1 / sqrt(saved[1] + w->eps);
         m = statistics_of(saved);
         const int64_t channel = set % w->groups * w->channels;
@@ -40,13 +41,10 @@ static void forward_sets(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* Values a chunk holds: some 16,384. */
-static int64_t grain(int64_t values) { return 1 + 16384 / (1 + values); }
-
 void X(ct_norm_forward)(const ct_norm_work *work)
 {
     ct_norm_work w = *work;
-    ct_parallel_for(w.n * w.groups, grain(w.channels * w.s), forward_sets, &w);
+    ct_parallel_for(w.n * w.groups, ct_grain(w.channels * w.s), forward_sets, &w);
 }
 
 /* With h = g weight: mean(h), mean(h x̂), and Σ g x̂ and Σ g added to each channel's, unless these are of one value. */
@@ -63,13 +61,13 @@ static struct means means_of(const ct_norm_work *w, int64_t at, const statistics
 
     if (w->s == 1) {
         EACH(0, w->channels, const real h = g[i] * weight[i]; sums[l] += (double)h; dots[l] += (double)(h * normal_of(m, x[i])););
-        return (struct means){ (real)(joined(sums) / count), (real)(joined(dots) / count) };
+        return (struct means){ (real)(joined(sums, LANES) / count), (real)(joined(dots, LANES) / count) };
     }
     double sum = 0, dot = 0;
     for (int64_t c = 0; c < w->channels; c++) {
         double channel_sums[LANES] = { 0 }, channel_dots[LANES] = { 0 };
         EACH(c * w->s, w->s, channel_sums[l] += (double)g[i]; channel_dots[l] += (double)(g[i] * normal_of(m, x[i])););
-        const double channel_sum = joined(channel_sums), channel_dot = joined(channel_dots);
+        const double channel_sum = joined(channel_sums, LANES), channel_dot = joined(channel_dots, LANES);
         sum += channel_sum * (double)weight[c], dot += channel_dot * (double)weight[c];
         if (dweight)
             dweight[c] += channel_dot, dbias[c] += channel_sum;
@@ -155,7 +153,7 @@ void X(ct_norm_backward)(const ct_norm_work *work)
 {
     ct_norm_work w = *work;
     const int64_t values = w.n / (w.blocks + !w.blocks) * w.channels * w.s;
-    ct_parallel_for(w.blocks * w.groups, grain(values), backward_pieces, &w);
+    ct_parallel_for(w.blocks * w.groups, ct_grain(values), backward_pieces, &w);
 }
 
 void X(ct_norm_join)(int64_t blocks, int64_t count, const double *from, void *to)

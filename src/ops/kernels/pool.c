@@ -131,7 +131,7 @@ static void mean_planes_adjoint(void *context, int64_t begin, int64_t end)
 
 static void over_planes(int64_t planes, void (*body)(void *, int64_t, int64_t), pool_work work)
 {
-    ct_parallel_for(planes, 1 + 16384 / (1 + product(work.w->in)), body, &work);
+    ct_parallel_for(planes, ct_grain(product(work.w->in)), body, &work);
 }
 
 void X(ct_max_windows)(int64_t planes, const ct_windows *windows, const void *x, void *y, void *index)

@@ -3,8 +3,9 @@
 #include "reduce.h"
 #include "../../tensor/whole.h"
 #include "real.h"
+#include "sums.h"
 
-enum { LANES = 16, SUMS = 32, STRETCH = 512 };
+enum { SUMS = 32, STRETCH = 512 };
 
 /* Interleaved partial sums, joined in a fixed tree: fast, and the order depends on n alone. */
 static double sum_row(const real *x, int64_t n)
@@ -16,10 +17,7 @@ static double sum_row(const real *x, int64_t n)
             partial[lane] += (double)x[i + lane];
     for (int lane = 0; i < n; i++, lane++)
         partial[lane] += (double)x[i];
-    for (int half = SUMS / 2; half > 0; half /= 2)
-        for (int lane = 0; lane < half; lane++)
-            partial[lane] += partial[lane + half];
-    return partial[0];
+    return joined(partial, SUMS);
 }
 
 /* Of `count` neighbours; eight at a time, so that the sums are seldom touched. */

@@ -2,6 +2,7 @@
  * block of neighbouring columns at a time, so that memory is walked in its order. */
 #include "softmax.h"
 #include "elementary.h"
+#include "sums.h"
 
 typedef struct softmax_work {
     int64_t n, inner;
@@ -23,14 +24,6 @@ static void add_block(double lane[CT_LANES], const real t[], int64_t whole)
     for (int64_t i = 0; i < whole; i += CT_LANES)
         for (int l = 0; l < CT_LANES; l++)
             lane[l] += (double)t[i + l];
-}
-
-static double joined(double lane[CT_LANES])
-{
-    for (int width = CT_LANES / 2; width > 0; width /= 2)
-        for (int l = 0; l < width; l++)
-            lane[l] += lane[l + width];
-    return lane[0];
 }
 
 /* For each block of a row, `some` elements from `at`; and what follows `some` up to whole lanes is 0. */
@@ -69,7 +62,7 @@ static void softmax_row(int64_t n, bool log_of, const real *restrict x, real *re
         for (int64_t k = 0; k < some && !log_of; k++)
             y[at + k] = t[k];
     }
-    const double sum = joined(lane), minus = logarithm(sum), times = 1 / sum;
+    const double sum = joined(lane, CT_LANES), minus = logarithm(sum), times = 1 / sum;
     if (log_of)
         for (int64_t k = 0; k < n; k++)
             y[k] = (real)((double)(x[k] - top) - minus);
@@ -121,7 +114,7 @@ static void vjp_row(int64_t n, bool log_of, const real *y, const real *g, real *
         clear_rest(t, some);
         add_block(lane, t, (some + CT_LANES - 1) / CT_LANES * CT_LANES);
     }
-    const real sum = (real)joined(lane);
+    const real sum = (real)joined(lane, CT_LANES);
     EACH_BLOCK(at, some) {
         for (int64_t k = 0; k < some; k++)
             t[k] = y[at + k];
@@ -175,7 +168,7 @@ static void softmax_range(void *context, int64_t begin, int64_t end)
 
 static void run(softmax_work *work, int64_t outer)
 {
-    const int64_t grain = 1 + 16384 / (1 + work->n), least = work->inner > 1 ? 64 : 1;
+    const int64_t grain = ct_grain(work->n), least = work->inner > 1 ? 64 : 1;
     ct_parallel_for(outer * work->inner, grain > least ? grain : least, softmax_range, work);
 }
 

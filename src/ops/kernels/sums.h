@@ -1,5 +1,4 @@
-/* Sums whose order of terms depends on the shape alone, whatever the vector's width: LANES partial sums in double, joined in a fixed
- * tree. Included once the precision is known. */
+/* Sums whose order of terms depends on the shape alone, whatever the vector's width: partial sums in double, joined in a fixed tree. */
 #ifndef CT_KERNELS_SUMS_H
 #define CT_KERNELS_SUMS_H
 
@@ -7,9 +6,10 @@
 
 enum { LANES = 16 };
 
-static inline double joined(double lane[LANES])
+/* The sum of `count` partial sums, a power of 2, which it overwrites. */
+static inline double joined(double *lane, int count)
 {
-    for (int width = LANES / 2; width > 0; width /= 2)
+    for (int width = count / 2; width > 0; width /= 2)
         for (int i = 0; i < width; i++)
             lane[i] += lane[i + width];
     return lane[0];
@@ -29,20 +29,5 @@ static inline double joined(double lane[LANES])
             __VA_ARGS__                                     \
         }                                                   \
     } while (0)
-
-/* 1/√(var + eps) and so on of a set of statistics, rounded once. The mean is two reals, so that nothing is lost where it is large beside
- * the deviation. */
-typedef struct statistics {
-    real mean, rest, r;
-} statistics;
-
-static inline statistics statistics_of(const double saved[3])
-{
-    statistics m = { .mean = (real)saved[0], .r = (real)saved[2] };
-    m.rest = (real)(saved[0] - (double)m.mean);
-    return m;
-}
-
-static inline real normal_of(const statistics *m, real x) { return ((x - m->mean) - m->rest) * m->r; }
 
 #endif

@@ -55,11 +55,11 @@ static void resample_adjoint_rows(void *context, int64_t begin, int64_t end)
 void X(ct_resample)(int64_t outer, int64_t in, int64_t out, int64_t inner, const ct_tap *taps, const void *x, void *y)
 {
     resample_work work = { in, out, inner, taps, x, y };
-    ct_parallel_for(outer, 1 + 16384 / (1 + out * inner), resample_rows, &work);
+    ct_parallel_for(outer, ct_grain(out * inner), resample_rows, &work);
 }
 
 void X(ct_resample_adjoint)(int64_t outer, int64_t in, int64_t out, int64_t inner, const ct_tap *taps, const void *y, void *x)
 {
     resample_work work = { in, out, inner, taps, y, x };
-    ct_parallel_for(outer, 1 + 16384 / (1 + out * inner), resample_adjoint_rows, &work);
+    ct_parallel_for(outer, ct_grain(out * inner), resample_adjoint_rows, &work);
 }
