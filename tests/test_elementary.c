@@ -211,6 +211,14 @@ APPLY(softmax_rows, ct_softmax(t, ct_reshape(t, x, CT_SHAPE(31, 700)), 1))
 APPLY(log_softmax_rows, ct_log_softmax(t, ct_reshape(t, x, CT_SHAPE(31, 700)), -1))
 APPLY(softmax_columns, ct_softmax(t, ct_reshape(t, x, CT_SHAPE(5, 14, 310)), 1))
 APPLY(log_softmax_columns, ct_log_softmax(t, ct_reshape(t, x, CT_SHAPE(7, 100, 31)), 1))
+/* Each value is an input, and the target of another. */
+#define PAIRS(name, of, loss) APPLY(name, loss(t, of, ct_flip(t, of, CT_AXES(0)), CT_REDUCTION_NONE))
+#define smooth_l1(t, x, y, reduction) ct_smooth_l1_loss(t, x, y, 0.7, reduction)
+PAIRS(mse, x, ct_mse_loss)
+PAIRS(l1, x, ct_l1_loss)
+PAIRS(smooth, x, smooth_l1)
+PAIRS(bce, ct_add_scalar(t, ct_scale(t, x, 0.125), 0.5), ct_bce_loss)
+PAIRS(bce_with_logits, x, ct_bce_with_logits_loss)
 
 static const struct rule {
     const char *name;
@@ -229,6 +237,11 @@ static const struct rule {
     { "log_softmax of rows", apply_log_softmax_rows, 16 },
     { "softmax of columns", apply_softmax_columns, 16 },
     { "log_softmax of columns", apply_log_softmax_columns, 16 },
+    { "mse_loss", apply_mse, 0 },
+    { "l1_loss", apply_l1, 0 },
+    { "smooth_l1_loss", apply_smooth, 0 },
+    { "bce_loss", apply_bce, 16 },
+    { "bce_with_logits_loss", apply_bce_with_logits, 0 },
 };
 
 enum { RULES = sizeof rules / sizeof *rules, VALUES = 31 * 700 };

@@ -90,6 +90,45 @@ Test(loss, classes_weights_and_ignored)
     ct_tape_free(tape);
 }
 
+/* Sums of more than one part, and both gradients, by the definition in float64. */
+Test(loss, of_many_pairs)
+{
+    enum { COUNT = 150001 };
+    static const ct_dtype dtypes[] = { CT_F32, CT_F64 };
+    static const ct_reduction reductions[] = { CT_REDUCTION_MEAN, CT_REDUCTION_SUM };
+    for (int d = 0; d < 2; d++)
+        for (int r = 0; r < 2; r++) {
+            ct_tape *tape = ct_tape_new();
+            ct_tensor *x = ct_tensor_empty(dtypes[d], CT_SHAPE(COUNT)), *t = ct_tensor_empty(dtypes[d], CT_SHAPE(COUNT)), *g[2];
+            ct_normal(x, 0, 1, &(ct_random){ .seed = 1 }), ct_normal(t, 1, 2, &(ct_random){ .seed = 2 });
+            ct_requires_grad(x, true), ct_requires_grad(t, true);
+            const double unit = dtypes[d] == CT_F32 ? 1.2e-7 : 2.3e-16, share = reductions[r] == CT_REDUCTION_MEAN ? 1.0 / COUNT : 1;
+            double squares = 0;
+            ct_tensor *loss = ct_mse_loss(tape, x, t, reductions[r]);
+            cr_assert_eq(ct_grad(tape, 1, &loss, NULL, 2, (ct_tensor *[]){ x, t }, g, 0), CT_OK, "%s", ct_tape_message(tape));
+            for (int64_t i = 0; i < COUNT; i++) {
+                const double apart = ct_tensor_at(x, i) - ct_tensor_at(t, i);
+                squares += apart * apart;
+                CLOSE(ct_tensor_at(g[0], i), 2 * apart * share, 4 * unit * fabs(2 * apart * share));
+                CLOSE(ct_tensor_at(g[1], i), -2 * apart * share, 4 * unit * fabs(2 * apart * share));
+            }
+            CLOSE(ct_tensor_item(loss), squares * share, fmax(2 * unit, 1e-12) * squares * share);
+            ct_tape_free(tape);
+            ct_tensor_release(x), ct_tensor_release(t);
+        }
+}
+
+/* PyTorch's: the mean of nothing is NaN, the sum 0. */
+Test(loss, of_no_pairs)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *none = constant(tape, CT_SHAPE(0, 3), NULL);
+    cr_expect(isnan(ct_tensor_item(ct_mse_loss(tape, none, none, CT_REDUCTION_MEAN))));
+    CLOSE(ct_tensor_item(ct_mse_loss(tape, none, none, CT_REDUCTION_SUM)), 0, 0);
+    cr_expect_eq(ct_tensor_count(ct_bce_loss(tape, none, none, CT_REDUCTION_NONE)), 0);
+    ct_tape_free(tape);
+}
+
 /* −∞ is a log-probability, and an ignored target asks nothing of it: PyTorch's 1 and gradient {0, 0; 0, −1}. */
 Test(loss, ignored_targets_meet_infinity)
 {

@@ -85,6 +85,8 @@ static ct_tensor *sum_columns(ct_tape *tape, ct_tensor *x) { return ct_sum_axes(
 static ct_tensor *softmax(ct_tape *tape, ct_tensor *x) { return ct_softmax(tape, x, 1); }
 static ct_tensor *layer_norm(ct_tape *tape, ct_tensor *x) { return ct_layer_norm(tape, x, 1, NULL, NULL, 1e-5); }
 static ct_tensor *batch_norm(ct_tape *tape, ct_tensor *x) { return ct_batch_norm(tape, x, NULL, NULL, NULL, NULL, true, 0.1, 1e-5); }
+static ct_tensor *mse(ct_tape *tape, ct_tensor *x) { return ct_mse_loss(tape, x, ct_exp(tape, x), CT_REDUCTION_MEAN); }
+static ct_tensor *logits(ct_tape *tape, ct_tensor *x) { return ct_bce_with_logits_loss(tape, x, ct_sigmoid(tape, x), CT_REDUCTION_NONE); }
 
 static const struct {
     const char *name;
@@ -92,7 +94,7 @@ static const struct {
 } ops[] = {
     { "sum", ct_sum }, { "mean", ct_mean }, { "sum of rows", sum_rows }, { "sum of columns", sum_columns }, { "tanh", ct_tanh },
     { "gelu", ct_gelu }, { "matmul", matmul }, { "softmax", softmax }, { "layer_norm", layer_norm }, { "batch_norm", batch_norm },
-    { "max", ct_max },
+    { "max", ct_max }, { "mse_loss", mse }, { "bce_with_logits_loss", logits },
 };
 
 /* Values and gradients of one op at a time. */

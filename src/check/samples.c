@@ -11,7 +11,8 @@ DECLARE(sign) DECLARE(erf) DECLARE(clamp) DECLARE(inside) DECLARE(leaky_relu) DE
 DECLARE(sigmoid) DECLARE(tanh) DECLARE(softplus) DECLARE(above) DECLARE(expand) DECLARE(sum_to) DECLARE(index) DECLARE(index_adjoint)
 DECLARE(gather) DECLARE(gather_adjoint) DECLARE(resample) DECLARE(resample_adjoint) DECLARE(avg_pool) DECLARE(avg_pool_adjoint)
 DECLARE(reshape) DECLARE(permute) DECLARE(concat) DECLARE(matmul) DECLARE(max) DECLARE(min) DECLARE(max_pool) DECLARE(softmax)
-DECLARE(log_softmax) DECLARE(normalize) DECLARE(batch_norm) DECLARE(bce) DECLARE(relu) DECLARE(masked)
+DECLARE(log_softmax) DECLARE(normalize) DECLARE(batch_norm) DECLARE(relu) DECLARE(masked)
+DECLARE(mse_loss) DECLARE(l1_loss) DECLARE(smooth_l1_loss) DECLARE(bce_loss) DECLARE(bce_with_logits_loss)
 
 /* ---- functions ----------------------------------------------------------------------- */
 
@@ -251,11 +252,11 @@ const ct_sample ct_samples[] = {
     SAMPLE("instance_norm", normalize, f_instance_norm, NULL, 0, 0, 3, REAL(2, 2, 5), REAL(2), REAL(2))
     SAMPLE("group_norm", normalize, f_group_norm, NULL, 0, 0, 3, REAL(2, 4, 3), REAL(4), REAL(4))
 
-    SAMPLE("mse_loss", square, f_mse, NULL, 0, 0, 2, REAL(2, 3), REAL(2, 3))
-    SAMPLE("l1_loss", abs, f_l1, NULL, 0, 0, 2, APART(2, 3), BETWEEN(2, 3))
-    SAMPLE("smooth_l1_loss", clamp, f_smooth_l1, NULL, 0, 0, 2, APART(8), BETWEEN(8))
-    SAMPLE("bce_loss", bce, f_bce, NULL, 2, 0, 2, UNIT(2, 3), UNIT(2, 3))
-    SAMPLE("bce_with_logits_loss", softplus, f_bce_logits, NULL, 2, 0, 2, REAL(2, 3), UNIT(2, 3))
+    SAMPLE("mse_loss", mse_loss, f_mse, NULL, 0, 0, 2, REAL(2, 3), REAL(2, 3))
+    SAMPLE("l1_loss", l1_loss, f_l1, NULL, 0, 0, 2, APART(2, 3), BETWEEN(2, 3))
+    SAMPLE("smooth_l1_loss", smooth_l1_loss, f_smooth_l1, NULL, 0, 0, 2, APART(8), BETWEEN(8))
+    SAMPLE("bce_loss", bce_loss, f_bce, NULL, 2, 0, 2, UNIT(2, 3), UNIT(2, 3))
+    SAMPLE("bce_with_logits_loss", bce_with_logits_loss, f_bce_logits, NULL, 2, 0, 2, REAL(2, 3), UNIT(2, 3))
     SAMPLE("nll_loss", gather, f_nll, NULL, 1, 2, 3, REAL(4, 3), CLASS(4), POSITIVE(3))
     SAMPLE("cross_entropy_loss", log_softmax, f_cross_entropy, NULL, 0, 2, 2, REAL(2, 3, 2), CLASS(2, 2))
     SAMPLE("cross_entropy_loss soft", log_softmax, f_cross_entropy_soft, NULL, 6, 0, 3, REAL(2, 3), UNIT(2, 3), POSITIVE(3))

@@ -19,7 +19,8 @@
     /* trilinear forms */                                                                                            \
     ROW(matmul) ROW(conv) ROW(conv_transpose) ROW(conv_weight)                                                       \
     /* and the rest */                                                                                               \
-    ROW(max) ROW(min) ROW(max_pool) ROW(softmax) ROW(log_softmax) ROW(normalize) ROW(batch_norm) ROW(bce)
+    ROW(max) ROW(min) ROW(max_pool) ROW(softmax) ROW(log_softmax) ROW(normalize) ROW(batch_norm)              \
+    ROW(mse_loss) ROW(l1_loss) ROW(smooth_l1_loss) ROW(bce_loss) ROW(bce_with_logits_loss)
 
 #define DECLARE(name) extern CT_HIDDEN const ct_op ct_op_##name;
 #define ENTRY(name) &ct_op_##name,

@@ -5,19 +5,13 @@
 #include "real.h"
 #include "sums.h"
 
-enum { SUMS = 32, STRETCH = 512 };
+enum { STRETCH = 512 };
 
-/* Interleaved partial sums, joined in a fixed tree: fast, and the order depends on n alone. */
 static double sum_row(const real *x, int64_t n)
 {
-    double partial[SUMS] = { 0 };
-    int64_t i = 0;
-    for (; i + SUMS <= n; i += SUMS)
-        for (int lane = 0; lane < SUMS; lane++)
-            partial[lane] += (double)x[i + lane];
-    for (int lane = 0; i < n; i++, lane++)
-        partial[lane] += (double)x[i];
-    return joined(partial, SUMS);
+    double lane[LANES] = { 0 };
+    add_row(lane, x, n);
+    return joined(lane, LANES);
 }
 
 /* Of `count` neighbours; eight at a time, so that the sums are seldom touched. */

@@ -12,7 +12,8 @@ struct ct_reduction_plan {
     int64_t reduced_extent[CT_MAX_RANK], reduced_stride[CT_MAX_RANK];
 };
 
-/* Outputs [begin, end): each is reduced by one owner in row-major order; sums are kept in float64. */
+/* Outputs [begin, end): each is reduced by one owner in row-major order; sums are kept in float64, along the last axis of
+ * four values at a time. */
 CT_KERNEL(void, ct_reduce, enum ct_reducer f, const struct ct_reduction_plan *plan, const void *x, void *y, int64_t begin,
           int64_t end);
 

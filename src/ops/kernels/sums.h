@@ -2,6 +2,8 @@
 #ifndef CT_KERNELS_SUMS_H
 #define CT_KERNELS_SUMS_H
 
+#include "real.h"
+
 #include <stdint.h>
 
 enum { LANES = 16 };
@@ -13,6 +15,19 @@ static inline double joined(double *lane, int count)
         for (int i = 0; i < width; i++)
             lane[i] += lane[i + width];
     return lane[0];
+}
+
+/* A row's values added to the partial sums, each four of them by themselves first: turning all into doubles would take longer than
+ * reading them. */
+static inline void add_row(double lane[LANES], const real *x, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] += (double)((x[i + l] + x[i + LANES + l]) + (x[i + 2 * LANES + l] + x[i + 3 * LANES + l]));
+    for (; i < n; i += LANES)
+        for (int l = 0; l < LANES && i + l < n; l++)
+            lane[l] += (double)x[i + l];
 }
 
 /* For each index i of a run of `count` values from `at` on, and the lane l that it belongs to. */
