@@ -130,8 +130,30 @@ Test(command, wrong_configurations_are_named)
     expect_config_refusal("{\"whole\": 3, \"whole\": 4}", "duplicate");
     expect_config_refusal("[]", "needs an object");
     expect_config_refusal("{", "line 1");
+    expect_config_refusal("{\"whole\": 3},\n{}", "more than one value");
+    expect_config_refusal("{\"whole\": 3}]", "line 1");
+    expect_config_refusal("", "line 1");
     expect_refusal(PARSE("--config", "/tmp"), "cannot read /tmp: Is a directory");
     expect_refusal(PARSE("--config", "/nonexistent/file"), "cannot read /nonexistent/file: No such file or directory");
+}
+
+/* As long as settings may be, and one letter longer. */
+Test(command, long_configurations)
+{
+    static char text[(16 << 10) + 2];
+    for (size_t over = 0; over <= 1; over++) {
+        const size_t size = (16 << 10) + over;
+        memset(text, 'x', size);
+        memcpy(text, "{\"text\": \"", 10), memcpy(text + size - 2, "\"}", 2);
+        write_config(text);
+        const ct_status status = PARSE("--config", path);
+        if (over == 0)
+            cr_expect(status == CT_OK && strlen(options.text) == size - 12 && strspn(options.text, "x") == size - 12, "%s", error.message);
+        else
+            cr_expect(status == CT_BAD_FORMAT && strstr(error.message, ": more than 16384 bytes, which no settings have") != NULL, "%s", error.message);
+        command_close(&options);
+        unlink(path);
+    }
 }
 
 /* Settings that memory left incomplete would be another run's. */

@@ -136,53 +136,70 @@ static ct_status set_json(const struct setting *setting, void *options, const js
 /* ---- configuration ---- */
 
 /* Jansson's reader (2.14) loses letters, and its way, where memory for a token is out: see src/io/json.c. So it is given [0.00…0,text]. */
-enum { LONGEST = 16 << 10, NUMBER = LONGEST + 8 }; /* letters of a text; of [ and the number */
+enum { LONGEST = 16 << 10 }; /* letters of a text */
 
 struct reading {
-    FILE *file;
-    int64_t at;
-    bool exhausted, ended;
+    const char *letters;
+    size_t number, size, at; /* letters of [ and the number; of all; read so far */
+    bool exhausted;
 };
 
 static size_t read_on(void *buffer, size_t room, void *context)
 {
     struct reading *reading = context;
-    const size_t left = reading->at < NUMBER ? (size_t)(NUMBER - reading->at) : 0;
-    size_t count = left < room ? left : room;
-    reading->exhausted |= reading->at == NUMBER && errno == ENOMEM;
-    if (reading->exhausted || reading->ended || reading->at > NUMBER + LONGEST)
+    const size_t left = (reading->at < reading->number ? reading->number : reading->size) - reading->at, count = left < room ? left : room;
+    reading->exhausted |= reading->at == reading->number && errno == ENOMEM;
+    if (reading->exhausted)
         return 0;
-    memset(buffer, '0', count);
-    if (reading->at == 0)
-        memcpy(buffer, "[0.", 3);
-    else if (reading->at == NUMBER)
-        *(char *)buffer = ',', count = 1;
-    else if (reading->at > NUMBER && (count = fread(buffer, 1, room, reading->file)) == 0)
-        *(char *)buffer = ']', count = 1, reading->ended = true;
-    reading->at += (int64_t)count;
+    memcpy(buffer, reading->letters + reading->at, count);
+    reading->at += count;
     return count;
+}
+
+/* The size of the text, which is followed by room for one letter and preceded by room for the number. */
+static json_t *parse(char *text, size_t size, bool *exhausted, json_error_t *where)
+{
+    size_t number = size + 8;
+    number += (number & (number - 1)) == 0;
+    char *begin = text - 1 - number;
+    memset(begin, '0', number);
+    memcpy(begin, "[0.", 3);
+    text[-1] = ',', text[size] = ']';
+    struct reading reading = { .letters = begin, .number = number, .size = number + 1 + size + 1 };
+    errno = 0;
+    json_t *both = json_load_callback(read_on, &reading, JSON_REJECT_DUPLICATES, where);
+    json_t *root = json_array_size(both) == 2 ? json_incref(json_array_get(both, 1)) : NULL;
+    *exhausted = reading.exhausted || (both == NULL && where->text[0] == '\0');
+    if (both != NULL && root == NULL)
+        strcpy(where->text, "more than one value");
+    json_decref(both);
+    return root;
 }
 
 json_t *command_read_json(const char *path, ct_error *error)
 {
-    json_error_t where = { .text = "" };
-    struct reading reading = { .file = fopen(path, "r") };
+    char letters[2 * LONGEST + 16], *text = letters + LONGEST + 12;
+    FILE *file = fopen(path, "r");
+    const size_t size = file != NULL ? fread(text, 1, LONGEST + 1, file) : 0;
+    const bool read = file != NULL && !ferror(file);
     const int reason = errno;
-    errno = 0;
-    json_t *both = reading.file != NULL ? json_load_callback(read_on, &reading, JSON_REJECT_DUPLICATES, &where) : NULL, *root = NULL;
-    if (reading.file == NULL || ferror(reading.file)) /* what was read of it may look like a wrong file */
-        ct_error_set(error, CT_IO_ERROR, "cannot read %.300s: %s", path, strerror(reading.file == NULL ? reason : errno));
-    else if (reading.exhausted || (both == NULL && where.text[0] == '\0'))
-        ct_error_set(error, CT_NO_MEMORY, "cannot read %.300s: out of memory", path);
-    else if (reading.at > NUMBER + LONGEST && !reading.ended)
+    if (file != NULL)
+        fclose(file);
+    if (!read) {
+        ct_error_set(error, CT_IO_ERROR, "cannot read %.300s: %s", path, strerror(reason));
+        return NULL;
+    }
+    if (size > LONGEST) {
         ct_error_set(error, CT_BAD_FORMAT, "%.200s: more than %d bytes, which no settings have", path, LONGEST);
-    else if (json_array_size(both) != 2)
-        ct_error_set(error, CT_BAD_FORMAT, "%.200s, line %d: %s", path, where.line, both != NULL ? "more than one value" : where.text);
-    else
-        root = json_incref(json_array_get(both, 1));
-    json_decref(both);
-    if (reading.file != NULL)
-        fclose(reading.file);
+        return NULL;
+    }
+    json_error_t where = { .text = "" };
+    bool exhausted;
+    json_t *root = parse(text, size, &exhausted, &where);
+    if (exhausted)
+        ct_error_set(error, CT_NO_MEMORY, "cannot read %.300s: out of memory", path);
+    else if (root == NULL)
+        ct_error_set(error, CT_BAD_FORMAT, "%.200s, line %d: %s", path, where.line, where.text);
     return root;
 }
 
