@@ -12,7 +12,7 @@
 #include "pixels.h"
 #include "walk.h"
 
-enum { MOST_FONTS = 1000, THIN = 100, LIGHT = 300, STREAM = 0x676c7970 };
+enum { MOST_FONTS = 1000, MOST_POINTS = 8 << 20, THIN = 100, LIGHT = 300, STREAM = 0x676c7970 };
 #define LARGEST_FONT ((size_t)32 << 20)
 
 /* About the centre of its box, in font units, as all that is measured here. */
@@ -25,6 +25,7 @@ struct font {
     struct ct_file_id id;
     double capital;        /* height of an H */
     struct letter *letter; /* of each character */
+    int64_t points;        /* of all these */
 };
 
 struct ct_glyphs {
@@ -32,6 +33,7 @@ struct ct_glyphs {
     FT_Library library;
     size_t characters;
     int count;
+    int64_t points; /* of all fonts: a small file's letters may have millions, each of which is kept in 17 bytes */
     struct font font[MOST_FONTS];
     FT_Outline turned; /* the letter at hand, with room for the largest */
 };
@@ -60,7 +62,7 @@ static bool keep_letter(const struct ct_glyphs *glyphs, FT_Face face, int charac
 {
     const FT_Outline *outline = &face->glyph->outline;
     FT_BBox box;
-    if (FT_Load_Char(face, (FT_ULong)character, FT_LOAD_NO_SCALE) != 0 || face->glyph->format != FT_GLYPH_FORMAT_OUTLINE)
+    if (FT_Load_Char(face, (FT_ULong)character, FT_LOAD_NO_SCALE) != 0)
         return false;
     FT_Outline_Get_CBox(outline, &box);
     letter->width = (double)(box.xMax - box.xMin), letter->height = (double)(box.yMax - box.yMin);
@@ -84,6 +86,7 @@ static bool keep_font(const struct ct_glyphs *glyphs, FT_Face face, const char *
         const FT_UInt index = FT_Get_Char_Index(face, (FT_ULong)characters[i]);
         if (index == 0 || !keep_letter(glyphs, face, characters[i], &font->letter[i]))
             return false;
+        font->points += font->letter[i].outline.n_points;
         for (size_t k = 0; k < i; k++)
             if (characters[k] != characters[i] && FT_Get_Char_Index(face, (FT_ULong)characters[k]) == index)
                 return false;
@@ -100,6 +103,16 @@ static void font_close(const struct ct_glyphs *glyphs, struct font *font)
         FT_Outline_Done(glyphs->library, &font->letter[i].outline); /* one of zeros is none */
     ct_heap_free(font->letter);
     *font = (struct font){ 0 };
+}
+
+/* TrueType, OpenType, or a collection of these, by the first letters. FreeType would try all it knows: Type 1, bitmaps, what is compressed. */
+static bool may_be_font(const char *bytes, size_t size)
+{
+    static const char kinds[][5] = { "\0\1\0\0", "OTTO", "true", "ttcf" };
+    bool found = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        found |= size > 4 && memcmp(bytes, kinds[i], 4) == 0;
+    return found;
 }
 
 struct opening {
@@ -124,7 +137,7 @@ static bool add_font(const struct opening *opening, struct ct_file_id id, const 
     FT_Done_Face(face);
     ct_heap_budget(SIZE_MAX);
     if (good)
-        glyphs->count++;
+        glyphs->count++, glyphs->points += font->points;
     else
         font_close(glyphs, font);
     return memory;
@@ -137,7 +150,7 @@ static ct_status visit(struct ct_walk *walk, struct ct_file_id id)
     static const char *const extensions[] = { "ttf", "otf", NULL };
     const struct opening *opening = walk->context;
     const struct ct_glyphs *glyphs = opening->glyphs;
-    if (!ct_extension_is(walk->path, extensions) || glyphs->count == MOST_FONTS)
+    if (!ct_extension_is(walk->path, extensions) || glyphs->count == MOST_FONTS || glyphs->points > MOST_POINTS)
         return CT_OK;
     for (int i = 0; i < glyphs->count; i++)
         if (ct_file_same(glyphs->font[i].id, id))
@@ -149,7 +162,7 @@ static ct_status visit(struct ct_walk *walk, struct ct_file_id id)
     ct_status status = ct_file_read(walk->path, LARGEST_FONT, &bytes, &size, &why);
     if (status != CT_OK)
         return status == CT_BAD_FORMAT || errno == EACCES ? CT_OK : ct_error_set(walk->error, status, "%s", why.message);
-    if (!add_font(opening, id, bytes, size))
+    if (may_be_font(bytes, size) && !add_font(opening, id, bytes, size))
         status = ct_error_set(walk->error, CT_NO_MEMORY, "cannot read %.300s: out of memory", walk->path);
     ct_release(bytes, size);
     return status;

@@ -1,5 +1,5 @@
 /* Parsers under fuzzing. Besides not crashing, each refusal has a status and a sentence, and what was read can be used. */
-#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +122,43 @@ static void jpeg(const uint8_t *bytes, size_t size)
         image(bytes, size);
 }
 
+enum { PATH = 64 };
+
+/* The file is made once: to make one takes as long as to parse it. */
+static void put_at(char path[PATH], const uint8_t *bytes, size_t size)
+{
+    static int file = -1;
+    if (file < 0)
+        file = memfd_create("fuzz", MFD_CLOEXEC);
+    demand(ftruncate(file, (off_t)size) == 0 && pwrite(file, bytes, size, 0) == (ssize_t)size, "a file in memory");
+    snprintf(path, PATH, "/proc/self/fd/%d", file);
+}
+
+/* In a folder of its own, with some of its letters drawn. */
+static void font(const uint8_t *bytes, size_t size)
+{
+    char folder[] = "/tmp/cotangent-fuzz-XXXXXX", path[PATH], name[PATH];
+    put_at(path, bytes, size);
+    demand(mkdtemp(folder) != NULL && snprintf(name, sizeof name, "%s/a.ttf", folder) < PATH && symlink(path, name) == 0, "a folder");
+    ct_error error = { CT_OK, "" };
+    ct_glyphs *glyphs = ct_glyphs_open(folder, "AB", &error);
+    demand(unlink(name) == 0 && rmdir(folder) == 0, "the folder is left as it was");
+    if (glyphs == NULL) {
+        demand_refusal(&error);
+        return;
+    }
+    demand(ct_glyphs_fonts(glyphs) == 1, "one font");
+    for (int64_t side = 1; side <= 32; side += 31) {
+        ct_tensor *batch = ct_tensor_full(CT_F32, CT_SHAPE(4, 1, side, side), NAN);
+        demand(ct_glyphs_draw(glyphs, batch, size, 1, &error) == CT_OK, "what is loaded is drawn");
+        const float *value = ct_tensor_data(batch);
+        for (int64_t i = 0; i < ct_tensor_count(batch); i++)
+            demand(value[i] >= -1 && value[i] <= 1, "values within -1 and 1");
+        ct_tensor_release(batch);
+    }
+    ct_glyphs_close(glyphs);
+}
+
 static void config(const uint8_t *bytes, size_t size)
 {
     struct options {
@@ -140,12 +177,8 @@ static void config(const uint8_t *bytes, size_t size)
     };
     static const struct verb verb = { .name = "verb", .summary = "", .examples = "", .settings = settings,
                                        .count = sizeof settings / sizeof *settings, .size = sizeof options };
-    static int file = -1; /* a new one each time would take half of the time */
-    char path[64];
-    if (file < 0)
-        file = memfd_create("config", MFD_CLOEXEC);
-    demand(ftruncate(file, (off_t)size) == 0 && pwrite(file, bytes, size, 0) == (ssize_t)size, "a file in memory");
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    char path[PATH];
+    put_at(path, bytes, size);
     ct_error error = { CT_OK, "" };
     bool helped = false;
     if (command_parse("fuzz", &verb, 3, (char *[]){ "verb", "--config", path, NULL }, &options, &helped, &error) == CT_OK)
@@ -156,7 +189,7 @@ static void config(const uint8_t *bytes, size_t size)
 }
 
 const struct fuzz_target fuzz_targets[] = {
-    { "safetensors", safetensors }, { "npy", npy }, { "idx", idx },   { "cifar10", cifar10 },
-    { "gzip", gzip },               { "png", png }, { "jpeg", jpeg }, { "config", config },
+    { "safetensors", safetensors }, { "npy", npy },   { "idx", idx },   { "cifar10", cifar10 }, { "gzip", gzip },
+    { "png", png },                 { "jpeg", jpeg }, { "font", font }, { "config", config },
 };
 const int fuzz_target_count = sizeof fuzz_targets / sizeof *fuzz_targets;
