@@ -120,6 +120,7 @@ static void expect_exact(ct_tape *tape, const struct geometry *g, ct_algorithm a
 static const struct geometry layers[] = {
     { { 4, { 3, 20, 16, 16 } }, { 4, { 35, 20, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },
     { { 4, { 2, 64, 8, 8 } }, { 4, { 70, 64, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },
+    { { 4, { 50, 80, 16, 16 } }, { 4, { 104, 80, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } }, /* w in parts and halves */
     { { 4, { 2, 3, 40, 31 } }, { 4, { 17, 3, 3, 3 } }, { .padding = { 1, 1 } } },
     { { 4, { 5, 33, 7, 7 } }, { 4, { 40, 33, 3, 3 } }, { .padding = { 1, 1 } } },
     { { 4, { 70, 5, 4, 4 } }, { 4, { 9, 5, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },
@@ -230,6 +231,7 @@ Test(bilinear, threads_change_no_bit)
     static const struct geometry shapes[] = {
         { { 4, { 9, 24, 32, 32 } }, { 4, { 40, 24, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } }, /* keeps weights */
         { { 4, { 4, 70, 8, 8 } }, { 4, { 200, 70, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },  /* keeps data */
+        { { 4, { 10, 80, 16, 16 } }, { 4, { 104, 80, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },
         { { 4, { 1, 40, 28, 30 } }, { 4, { 35, 40, 3, 3 } }, { .padding = { 1, 1 } } },
         { { 4, { 5, 24, 19, 20 } }, { 4, { 24, 1, 3, 3 } }, { .padding = { 1, 1 }, .groups = 24 } },
     };

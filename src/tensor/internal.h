@@ -90,7 +90,7 @@ static inline void *ct_data(const ct_tensor *tensor) { return tensor->storage->d
 void ct_parallel_for(int64_t count, int64_t grain, void (*body)(void *context, int64_t begin, int64_t end), void *context);
 
 /* Calls body(context, lane, piece) for every piece of [0, count), in any order. Calls with one lane of [0, lanes) follow one another, so
- * that a lane can own scratch memory; lanes is what ct_parallel_lanes(count) said, and depends on the threads. */
+ * that a lane can own scratch memory; lanes is what ct_parallel_lanes said of this count or a larger one, and depends on the threads. */
 int ct_parallel_lanes(int64_t count);
 void ct_parallel_pieces(int64_t count, int lanes, void (*body)(void *context, int lane, int64_t piece), void *context);
 

@@ -52,6 +52,8 @@ int ct_parallel_lanes(int64_t count)
 
 void ct_parallel_pieces(int64_t count, int lanes, void (*body)(void *context, int lane, int64_t piece), void *context)
 {
+    if (lanes > count)
+        lanes = count > 1 ? (int)count : 1;
 #pragma omp parallel for schedule(dynamic) num_threads(lanes) if (lanes > 1)
     for (int64_t piece = 0; piece < count; piece++)
         body(context, lanes > 1 ? omp_get_thread_num() : 0, piece);

@@ -4,11 +4,15 @@
 
 #include <string.h>
 
+#include "../../tensor/whole.h"
 #include "../vector/vector.h"
 #include "conv.h"
 #include "window.h"
 
-enum { CT_BILINEAR_MOST_PHASES = 64 }; /* more do not pay */
+enum {
+    CT_BILINEAR_MOST_PHASES = 64, /* more do not pay */
+    CT_BILINEAR_PIECES = 8,       /* of a map wanted, for threads */
+};
 
 /* One of the two data tensors as tiles see it. Along the last two axes tile number i takes `take` strides of pixels from
  * i · m · stride − padding on. A pixel's place within its stride is its phase. A kernel of more than r strides is cut into segments of r,
@@ -56,6 +60,40 @@ typedef struct ct_points {
     int64_t first, last, begin, end; /* vectors of channels, tiles */
 } ct_points;
 
+/* Panels of so many vectors of a side. */
+static inline int64_t ct_bilinear_panels(const ct_bilinear_plan *p, int64_t vectors, int64_t phases)
+{
+    return ceil_divide(vectors * phases * p->v->lanes, p->v->panel);
+}
+
+/* Floats from point to point: an odd number of lines, so that points do not fall into the same places of the caches. */
+static inline int64_t ct_bilinear_stride(const ct_bilinear_plan *p, int64_t panels, int64_t rows)
+{
+    int64_t floats = panels * rows * p->v->panel;
+    return floats % 32 ? floats : floats + 16;
+}
+
+/* Tiles of dilated images that stand side by side are not cut apart. */
+static inline int64_t ct_bilinear_whole(const ct_bilinear_plan *p, int64_t tiles)
+{
+    return ceil_divide(tiles, p->dilation[WIDTH]) * p->dilation[WIDTH];
+}
+
+/* The points of vectors [first, last) and tiles [begin, end), in panels of so many rows. */
+static inline ct_points ct_bilinear_points(const ct_bilinear_plan *p, float *at, int64_t phases, int64_t first, int64_t last,
+                                           int64_t begin, int64_t end, int64_t rows)
+{
+    return (ct_points){
+        .at = at,
+        .point = ct_bilinear_stride(p, ct_bilinear_panels(p, last - first, phases), rows),
+        .panel = rows * p->v->panel,
+        .first = first,
+        .last = last,
+        .begin = begin,
+        .end = end,
+    };
+}
+
 /* Where a phase of a vector begins, at point 0. */
 static inline float *ct_bilinear_place(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_points *points, int64_t vector,
                                        int64_t phase)
@@ -85,5 +123,8 @@ int64_t ct_bilinear_rows(const ct_bilinear_plan *p, bool to_x, int64_t begin, in
 
 /* The weight map's last step: [point][panel][o][lane], lanes of x's vectors [first, last), for o in [begin, end) → w. */
 void ct_bilinear_weights_from(const ct_bilinear_plan *p, const ct_points *points, float *w, float *scratch);
+
+/* conv_weight of one group: w ← Σ over tiles. false when memory is out. */
+bool ct_bilinear_run_weight(ct_tape *tape, const ct_bilinear_plan *p, const float *x, const float *y, float *w);
 
 #endif

@@ -1,6 +1,5 @@
 /* The plan of a bilinear algorithm: how each axis is cut into tiles, segments and phases. */
 #include "bilinear.h"
-#include "../../tensor/whole.h"
 
 #include <math.h>
 

@@ -1,7 +1,6 @@
 /* Data to and from the points of a bilinear algorithm. An image's channels are gathered into vectors, one strip of tiles at a time, and
  * the one-dimensional transforms run along the height, then the width. What goes back runs the other way round. */
 #include "bilinear.h"
-#include "../../tensor/whole.h"
 
 #include <string.h>
 

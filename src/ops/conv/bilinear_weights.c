@@ -1,6 +1,5 @@
 /* Weights to and from the points of a bilinear algorithm. */
 #include "bilinear.h"
-#include "../../tensor/whole.h"
 
 #include <string.h>
 

@@ -378,11 +378,10 @@ bool ct_conv_run_direct(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, c
     if (own) {
         job.packed = ct_data(packed), job.scratch = ct_data(own);
         if (!weight)
-            ct_parallel_pieces(vectors, (int)least(lanes, ct_parallel_lanes(vectors)), pack, &job);
-        ct_parallel_pieces(units * job.blocks, (int)least(lanes, ct_parallel_lanes(units * job.blocks)),
-                           weight ? ct_direct_sum : map == CT_MAP_CONV ? run_y : run_x, &job);
+            ct_parallel_pieces(vectors, lanes, pack, &job);
+        ct_parallel_pieces(units * job.blocks, lanes, weight ? ct_direct_sum : map == CT_MAP_CONV ? run_y : run_x, &job);
         if (weight)
-            ct_parallel_pieces(vectors, (int)least(lanes, ct_parallel_lanes(vectors)), ct_direct_unpack, &job);
+            ct_parallel_pieces(vectors, lanes, ct_direct_unpack, &job);
     }
     ct_tape_drop(tape, own);
     ct_tape_drop(tape, packed);

@@ -323,13 +323,12 @@ bool ct_conv_run_lanes(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, ct
     if (packed)
         own = ct_tape_tensor(tape, CT_F32, CT_SHAPE(lanes, job.scratch_floats));
     if (own) {
-        int few = (int)least(lanes, ct_parallel_lanes(job.vectors));
         job.packed = ct_data(packed), job.scratch = ct_data(own);
         if (!weight)
-            ct_parallel_pieces(job.vectors, few, pack, &job);
+            ct_parallel_pieces(job.vectors, lanes, pack, &job);
         ct_parallel_pieces(pieces, lanes, weight ? run_w : to_x ? run_x : run_y, &job);
         if (weight)
-            ct_parallel_pieces(job.vectors, few, unpack, &job);
+            ct_parallel_pieces(job.vectors, lanes, unpack, &job);
     }
     ct_tape_drop(tape, own);
     ct_tape_drop(tape, packed);
