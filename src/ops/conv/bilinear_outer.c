@@ -174,11 +174,15 @@ static int64_t blocks_of(const struct job *job)
     return ceil_divide(job->p->x.vectors, job->x_block) * ceil_divide(job->p->y.vectors, job->y_block);
 }
 
-/* Few tiles for many sums. */
+/* Few tiles for many sums. Blocks are as large as leaves enough of them. */
 static void plan_blocks(struct job *job)
 {
     const ct_bilinear_plan *p = job->p;
 
+    if (blocks_of(job) < CT_BILINEAR_PIECES)
+        job->y_block = job->across;
+    if (blocks_of(job) < CT_BILINEAR_PIECES)
+        job->x_block = job->across;
     job->tile_pieces = least(ceil_divide(CT_BILINEAR_PIECES, keep_pieces(job)), ceil_divide(p->all, CHUNK));
     job->scratch_floats +=
         p->points * ct_bilinear_stride(p, ct_bilinear_panels(p, job->x_block, p->x.phases), job->y_block * p->v->lanes);
@@ -217,7 +221,8 @@ bool ct_bilinear_run_weight(ct_tape *tape, const ct_bilinear_plan *p, const floa
         .y_block = across * 2,
         .scratch_floats = p->scratch,
     };
-    const bool few = points_of_all(p) <= 2 * most(KEPT, job.sums_floats) && blocks_of(&job) >= CT_BILINEAR_PIECES;
+    const int64_t points = points_of_all(p);
+    const bool few = points <= 2 * job.sums_floats || (points <= 2 * KEPT && blocks_of(&job) >= CT_BILINEAR_PIECES);
 
     (few ? plan_blocks : plan_parts)(&job);
     const int64_t pieces = few ? keep_pieces(&job) : job.parts * job.x_parts, blocks = blocks_of(&job);
