@@ -70,6 +70,11 @@ void X(ct_block_normal)(const real *x, real *y, int64_t n)
     EACH_PACK((real)0.5 * SLEEF_AT(erfc, u15)((real)-0.70710678118654752440 * v))
 }
 
+void X(ct_block_density)(const real *x, real *y, int64_t n)
+{
+    EACH_PACK((real)0.39894228040143267794 * SLEEF(exp)(v * v * (real)-0.5))
+}
+
 #else
 
 /* Horner's rule in t², the lowest coefficient first: half as long a chain as in t. */
@@ -148,16 +153,35 @@ void X(ct_block_erf)(const float *x, float *y, int64_t n)
     }
 }
 
-/* ½ exp(−|x| P(|x|)) below 0, its complement above; 0 and 1 from 5.75 on, where that half is less than 5e-9. */
+/* 2^q for q in [−126, 0]; 0 for −127. */
+static inline float exp2_within(float q)
+{
+    const float to_whole = 12582912;
+    const union { float value; uint32_t bits; } sum = { q + to_whole };
+    const float r = q - (sum.value - to_whole);
+    return power_of_two(sum.bits - 0x4b400000) *
+           POLYNOMIAL_7(r, 1, 0.693147182f, 0.240226477f, 0.0555035956f, 0.0096184993f, 0.0013390969f, 0.00015329264f);
+}
+
+/* ½ 2^(−|x| P(|x|)) below 0, its complement above; 0 and 1 from 5.75 on, where that half is less than 5e-9. */
 void X(ct_block_normal)(const float *x, float *y, int64_t n)
 {
 #pragma omp simd
     for (int64_t i = 0; i < n; i++) {
-        const float v = x[i], size = fabsf(v), t = size > 5.75f ? 5.75f : size;
-        const float p = POLYNOMIAL_10(t, 0.797886372f, 0.318290859f, 0.0364029296f, -0.00489553157f, 6.58165154e-05f, 0.000162337441f,
-                                  -4.39581127e-05f, 6.0755151e-06f, -4.55517039e-07f, 1.46382266e-08f);
-        const float tail = size > 5.75f ? 0 : 0.5f * exp_within(-t * p);
+        const float v = x[i], t = fabsf(v);
+        const float p = POLYNOMIAL_10(t, 1.15110695f, 0.4591946f, 0.0525241755f, -0.00707072858f, 0.000100967933f, 0.000231507758f,
+                                      -6.26842157e-05f, 8.64610501e-06f, -6.46612364e-07f, 2.07240838e-08f);
+        const float tail = 0.5f * exp2_within(t > 5.75f ? -127 : -t * p);
         y[i] = v < 0 ? tail : 1 - tail;
+    }
+}
+
+void X(ct_block_density)(const float *x, float *y, int64_t n)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        const float q = x[i] * x[i] * -0.72134752f;
+        y[i] = 0.398942280f * exp2_within(q < -126 ? -127 : q);
     }
 }
 

@@ -18,6 +18,7 @@ CT_ELEMENTARY(log1p)
 CT_ELEMENTARY(tanh)
 CT_ELEMENTARY(erf)
 CT_ELEMENTARY(normal) /* Φ(x) = (1 + erf(x / √2)) / 2 */
+CT_ELEMENTARY(density) /* Φ'(x) = e^(−x²/2) / √(2π) */
 CT_HIDDEN void X(ct_block_pow)(const real *x, real exponent, real *y, int64_t n);
 
 /* In both precisions' kernels. */

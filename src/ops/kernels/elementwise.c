@@ -48,6 +48,7 @@ static real clamp(real v, real low, real high) { return v < low ? low : v > high
 #define TANH(t, n) X(ct_block_tanh)(t, t, n)
 #define ERF(t, n) X(ct_block_erf)(t, t, n)
 #define NORMAL(t, n) X(ct_block_normal)(t, t, n)
+#define DENSITY(t, n) X(ct_block_density)(t, t, n)
 #define POW(t, n) X(ct_block_pow)(t, a, t, n)
 
 UNARY(neg, -v)
@@ -137,7 +138,7 @@ VJP(leaky_relu, g[i] * step(y[i], a))
 VJP(elu, g[i] * (x[i] > 0 ? one : y[i] + a))
 VJP(sigmoid, g[i] * (y[i] * (one - y[i])))
 VJP(tanh, g[i] * (one - y[i] * y[i]))
-VJP_OF(gelu, NORMAL, x[i], EXP, x[i] * x[i] * (real)-0.5, g[i] * (s + x[i] * (t * (real)0.39894228040143267794)))
+VJP_OF(gelu, NORMAL, x[i], DENSITY, x[i], g[i] * (s + x[i] * t))
 VJP_OF(softplus, EXP, -(x[i] * a), NONE, 0, g[i] * (x[i] * a > b ? one : one / (one + s)))
 
 typedef void vjp_loop(const real *, const real *, const real *, real *, real, real, int64_t, int64_t);
