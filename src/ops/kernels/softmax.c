@@ -18,28 +18,14 @@ static double logarithm(double x)
     return t[0];
 }
 
-/* Partial sums joined in a fixed tree: their order depends on n alone. */
-static void add_block(double lane[CT_LANES], const real t[], int64_t whole)
-{
-    for (int64_t i = 0; i < whole; i += CT_LANES)
-        for (int l = 0; l < CT_LANES; l++)
-            lane[l] += (double)t[i + l];
-}
-
-/* For each block of a row, `some` elements from `at`; and what follows `some` up to whole lanes is 0. */
+/* For each block of a row, `some` elements from `at`. */
 #define EACH_BLOCK(at, some) \
     for (int64_t at = 0, some; some = n - at < CT_BLOCK ? n - at : CT_BLOCK, at < n; at += CT_BLOCK)
-
-static void clear_rest(real t[], int64_t some)
-{
-    for (; some % CT_LANES; some++)
-        t[some] = 0;
-}
 
 static void softmax_row(int64_t n, bool log_of, const real *restrict x, real *restrict y)
 {
     _Alignas(64) real t[CT_BLOCK];
-    double lane[CT_LANES] = { 0 };
+    double lane[LANES] = { 0 };
     real top = -(real)INFINITY;
     for (int l = 0; l < CT_LANES; l++)
         t[l] = top;
@@ -55,20 +41,19 @@ static void softmax_row(int64_t n, bool log_of, const real *restrict x, real *re
     EACH_BLOCK(at, some) {
         for (int64_t k = 0; k < some; k++)
             t[k] = x[at + k] - top;
-        const int64_t whole = X(ct_block_whole)(t, some);
-        X(ct_block_exp)(t, t, whole);
-        clear_rest(t, some);
-        add_block(lane, t, whole);
+        X(ct_block_exp)(t, t, X(ct_block_whole)(t, some));
+        add_row(lane, t, some);
         for (int64_t k = 0; k < some && !log_of; k++)
             y[at + k] = t[k];
     }
-    const double sum = joined(lane, CT_LANES), minus = logarithm(sum), times = 1 / sum;
+    const double sum = joined(lane, LANES);
+    const real minus = (real)logarithm(sum), times = (real)(1 / sum);
     if (log_of)
         for (int64_t k = 0; k < n; k++)
-            y[k] = (real)((double)(x[k] - top) - minus);
+            y[k] = (x[k] - top) - minus;
     else
         for (int64_t k = 0; k < n; k++)
-            y[k] = (real)((double)y[k] * times);
+            y[k] *= times;
 }
 
 static void softmax_columns(const softmax_work *w, int64_t some, const real *restrict x, real *restrict y)
@@ -107,14 +92,13 @@ static void softmax_columns(const softmax_work *w, int64_t some, const real *res
 static void vjp_row(int64_t n, bool log_of, const real *y, const real *g, real *dx)
 {
     _Alignas(64) real t[CT_BLOCK];
-    double lane[CT_LANES] = { 0 };
+    double lane[LANES] = { 0 };
     EACH_BLOCK(at, some) {
         for (int64_t k = 0; k < some; k++)
             t[k] = log_of ? g[at + k] : g[at + k] * y[at + k];
-        clear_rest(t, some);
-        add_block(lane, t, (some + CT_LANES - 1) / CT_LANES * CT_LANES);
+        add_row(lane, t, some);
     }
-    const real sum = (real)joined(lane, CT_LANES);
+    const real sum = (real)joined(lane, LANES);
     EACH_BLOCK(at, some) {
         for (int64_t k = 0; k < some; k++)
             t[k] = y[at + k];

@@ -25,9 +25,11 @@ static inline void add_row(double lane[LANES], const real *x, int64_t n)
     for (; i + 4 * LANES <= n; i += 4 * LANES)
         for (int l = 0; l < LANES; l++)
             lane[l] += (double)((x[i + l] + x[i + LANES + l]) + (x[i + 2 * LANES + l] + x[i + 3 * LANES + l]));
-    for (; i < n; i += LANES)
-        for (int l = 0; l < LANES && i + l < n; l++)
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
             lane[l] += (double)x[i + l];
+    for (int l = 0; i < n; i++, l++)
+        lane[l] += (double)x[i];
 }
 
 /* For each index i of a run of `count` values from `at` on, and the lane l that it belongs to. */
