@@ -43,9 +43,11 @@ static bool resample_run(ct_tape *tape, ct_call *call, bool adjoint)
         taps[j] = tap_of(a, j);
     const int64_t outer = ct_shape_product(shape, 0, a->axis), inner = ct_shape_product(shape, a->axis + 1, shape.rank);
     if (adjoint)
-        CT_KERNEL_OF(call->out->dtype, ct_resample_adjoint)(outer, a->in, a->out, inner, taps, CT_IN(call, 0), CT_OUT(call));
+        CT_KERNEL_OF(call->out->dtype, ct_resample_adjoint)(outer, a->in, a->out, inner, a->mode == NEAREST, taps, CT_IN(call, 0),
+                                                                 CT_OUT(call));
     else
-        CT_KERNEL_OF(call->out->dtype, ct_resample)(outer, a->in, a->out, inner, taps, CT_IN(call, 0), CT_OUT(call));
+        CT_KERNEL_OF(call->out->dtype, ct_resample)(outer, a->in, a->out, inner, a->mode == NEAREST, taps, CT_IN(call, 0),
+                                                                 CT_OUT(call));
     ct_release(taps, bytes);
     return true;
 }

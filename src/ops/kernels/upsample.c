@@ -5,10 +5,58 @@
 
 typedef struct resample_work {
     int64_t in, out, inner;
+    bool nearest;
     const ct_tap *taps;
     const real *from;
     real *to;
 } resample_work;
+
+/* Whole multiples of single values, by the nearest; `times` of 2 is compiled by itself. */
+static inline __attribute__((always_inline)) void repeat(const real *restrict x, real *restrict y, int64_t n, int64_t times)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < times; k++)
+            y[i * times + k] = x[i];
+}
+
+static inline __attribute__((always_inline)) void add_repeated(const real *restrict y, real *restrict x, int64_t n, int64_t times)
+{
+    for (int64_t i = 0; i < n; i++) {
+        real sum = 0;
+        for (int64_t k = 0; k < times; k++)
+            sum += y[i * times + k];
+        x[i] = sum;
+    }
+}
+
+static void repeated_rows(void *context, int64_t begin, int64_t end)
+{
+    const resample_work *w = context;
+    const int64_t times = w->out / w->in, n = (end - begin) * w->in;
+    const real *x = w->from + begin * w->in;
+    real *y = w->to + begin * w->out;
+    if (times == 2)
+        repeat(x, y, n, 2);
+    else
+        repeat(x, y, n, times);
+}
+
+static void add_repeated_rows(void *context, int64_t begin, int64_t end)
+{
+    const resample_work *w = context;
+    const int64_t times = w->out / w->in, n = (end - begin) * w->in;
+    const real *y = w->from + begin * w->out;
+    real *x = w->to + begin * w->in;
+    if (times == 2)
+        add_repeated(y, x, n, 2);
+    else
+        add_repeated(y, x, n, times);
+}
+
+static bool repeats(const resample_work *w)
+{
+    return w->nearest && w->inner == 1 && w->out % w->in == 0;
+}
 
 static void resample_rows(void *context, int64_t begin, int64_t end)
 {
@@ -52,14 +100,15 @@ static void resample_adjoint_rows(void *context, int64_t begin, int64_t end)
         }
 }
 
-void X(ct_resample)(int64_t outer, int64_t in, int64_t out, int64_t inner, const ct_tap *taps, const void *x, void *y)
+void X(ct_resample)(int64_t outer, int64_t in, int64_t out, int64_t inner, bool nearest, const ct_tap *taps, const void *x, void *y)
 {
-    resample_work work = { in, out, inner, taps, x, y };
-    ct_parallel_for(outer, ct_grain(out * inner), resample_rows, &work);
+    resample_work work = { in, out, inner, nearest, taps, x, y };
+    ct_parallel_for(outer, ct_grain(out * inner), repeats(&work) ? repeated_rows : resample_rows, &work);
 }
 
-void X(ct_resample_adjoint)(int64_t outer, int64_t in, int64_t out, int64_t inner, const ct_tap *taps, const void *y, void *x)
+void X(ct_resample_adjoint)(int64_t outer, int64_t in, int64_t out, int64_t inner, bool nearest, const ct_tap *taps, const void *y,
+                            void *x)
 {
-    resample_work work = { in, out, inner, taps, y, x };
-    ct_parallel_for(outer, ct_grain(out * inner), resample_adjoint_rows, &work);
+    resample_work work = { in, out, inner, nearest, taps, y, x };
+    ct_parallel_for(outer, ct_grain(out * inner), repeats(&work) ? add_repeated_rows : resample_adjoint_rows, &work);
 }

@@ -9,8 +9,9 @@ typedef struct ct_tap {
     double weight; /* of high */
 } ct_tap;
 
-CT_KERNEL(void, ct_resample, int64_t outer, int64_t in, int64_t out, int64_t inner, const ct_tap *taps, const void *x, void *y);
-CT_KERNEL(void, ct_resample_adjoint, int64_t outer, int64_t in, int64_t out, int64_t inner, const ct_tap *taps, const void *y,
-          void *x);
+CT_KERNEL(void, ct_resample, int64_t outer, int64_t in, int64_t out, int64_t inner, bool nearest, const ct_tap *taps,
+          const void *x, void *y);
+CT_KERNEL(void, ct_resample_adjoint, int64_t outer, int64_t in, int64_t out, int64_t inner, bool nearest, const ct_tap *taps,
+          const void *y, void *x);
 
 #endif
