@@ -37,6 +37,18 @@ static bool map_is_same(const struct ct_axis_map *map)
     return map->source == map->extent && (map->mode == CT_MAP_NEAREST || (map->start == 0 && map->step == 1));
 }
 
+/* The longest stretch of entries whose sources are neighbours, each of `block` values. */
+static void find_run(const int64_t offset[], int64_t length, int64_t block, int64_t run[2])
+{
+    run[0] = run[1] = 0;
+    for (int64_t begin = 0, end; begin < length; begin = end) {
+        for (end = begin + 1; end < length && offset[begin] >= 0 && offset[end] == offset[end - 1] + block; end++)
+            ;
+        if (offset[begin] >= 0 && end - begin > run[1] - run[0])
+            run[0] = begin, run[1] = end;
+    }
+}
+
 /* Axes in front that do not change become planes, those behind a contiguous block. */
 static bool plan_make(const struct index_attributes *a, struct ct_index_plan *plan)
 {
@@ -59,6 +71,8 @@ static bool plan_make(const struct index_attributes *a, struct ct_index_plan *pl
             int64_t p = map_position(map, i);
             plan->offset[axis][i] = p < 0 ? -1 : p * plan->source;
         }
+        if (axis == plan->axes - 1)
+            find_run(plan->offset[axis], map->extent, plan->block, plan->run);
         plan->source *= map->source;
         plan->extent *= map->extent;
     }

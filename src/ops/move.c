@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../tensor/whole.h"
 #include "kernels/move.h"
 
 /* ---- reshape ---- */
@@ -212,23 +213,36 @@ static bool concat_shape(ct_tape *tape, const ct_call *call, ct_shape *out)
     return true;
 }
 
+/* An operand's blocks, one for each index of the axes in front, on their way into the output. */
+struct concat_job {
+    const char *from;
+    char *to;
+    int64_t block, stride; /* in elements: of the operand, and from one block to the next in the output */
+    size_t size;
+};
+
+static void concat_range(void *context, int64_t begin, int64_t end)
+{
+    const struct concat_job *job = context;
+    for (int64_t at = begin, some; at < end; at += some) {
+        const int64_t row = at / job->block, column = at % job->block;
+        some = least(job->block - column, end - at);
+        memcpy(job->to + (size_t)(row * job->stride + column) * job->size, job->from + (size_t)at * job->size, (size_t)some * job->size);
+    }
+}
+
 static bool concat_forward(ct_tape *tape, ct_call *call)
 {
-    int axis = ((const struct concat_attributes *)call->attributes)->axis;
-    ct_shape out = call->out->shape;
-    size_t size = ct_dtype_size(call->out->dtype);
-    size_t stride = (size_t)ct_shape_product(out, axis, out.rank) * size;
-    int64_t outer = ct_shape_product(out, 0, axis);
-    char *to = CT_OUT(call);
+    enum { GRAIN = 1 << 16 };
+    const int axis = ((const struct concat_attributes *)call->attributes)->axis;
+    const ct_shape out = call->out->shape;
+    struct concat_job job = { .to = CT_OUT(call), .stride = ct_shape_product(out, axis, out.rank), .size = ct_dtype_size(call->out->dtype) };
     (void)tape;
     for (int i = 0; i < call->arity; i++) {
-        if (call->in[i]->count == 0)
-            continue;
-        const char *from = CT_IN(call, i);
-        size_t block = (size_t)ct_shape_product(call->in[i]->shape, axis, out.rank) * size;
-        for (int64_t a = 0; a < outer; a++)
-            memcpy(to + (size_t)a * stride, from + (size_t)a * block, block);
-        to += block;
+        job.from = CT_IN(call, i);
+        job.block = ct_shape_product(call->in[i]->shape, axis, out.rank);
+        ct_parallel_for(call->in[i]->count, GRAIN, concat_range, &job);
+        job.to += (size_t)job.block * job.size;
     }
     return true;
 }

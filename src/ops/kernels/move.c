@@ -19,19 +19,27 @@ struct index_job {
     real *to;
 };
 
-static void pull(const struct ct_index_plan *plan, int axis, const real *x, real *y)
+static void pull(const struct ct_index_plan *plan, int axis, const real *x, real *y);
+static void push(const struct ct_index_plan *plan, int axis, const real *y, real *x);
+
+static bool of_single_values(const struct ct_index_plan *plan, int axis) { return axis + 1 == plan->axes && plan->block == 1; }
+
+static void add(const real *restrict y, real *restrict x, int64_t n)
 {
-    if (axis == plan->axes) {
-        memcpy(y, x, (size_t)plan->block * sizeof(real));
-        return;
-    }
-    const int64_t *offset = plan->offset[axis], length = plan->length[axis], stride = plan->stride[axis];
-    if (axis + 1 == plan->axes && plan->block == 1) {
-        for (int64_t i = 0; i < length; i++)
+    for (int64_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+/* Entries [begin, end) of an axis, one by one. */
+static void pull_each(const struct ct_index_plan *plan, int axis, int64_t begin, int64_t end, const real *x, real *y)
+{
+    const int64_t *offset = plan->offset[axis], stride = plan->stride[axis];
+    if (of_single_values(plan, axis)) {
+        for (int64_t i = begin; i < end; i++)
             y[i] = offset[i] < 0 ? 0 : x[offset[i]];
         return;
     }
-    for (int64_t i = 0; i < length; i++) {
+    for (int64_t i = begin; i < end; i++) {
         if (offset[i] < 0)
             memset(y + i * stride, 0, (size_t)stride * sizeof(real));
         else
@@ -39,16 +47,44 @@ static void pull(const struct ct_index_plan *plan, int axis, const real *x, real
     }
 }
 
+static void push_each(const struct ct_index_plan *plan, int axis, int64_t begin, int64_t end, const real *y, real *x)
+{
+    const int64_t *offset = plan->offset[axis], stride = plan->stride[axis];
+    const bool single = of_single_values(plan, axis);
+    for (int64_t i = begin; i < end; i++) {
+        if (offset[i] >= 0 && single)
+            x[offset[i]] += y[i];
+        else if (offset[i] >= 0)
+            push(plan, axis + 1, y + i * stride, x + offset[i]);
+    }
+}
+
+static void pull(const struct ct_index_plan *plan, int axis, const real *x, real *y)
+{
+    if (axis == plan->axes) {
+        memcpy(y, x, (size_t)plan->block * sizeof(real));
+        return;
+    }
+    const bool last = axis + 1 == plan->axes;
+    const int64_t begin = last ? plan->run[0] : 0, end = last ? plan->run[1] : 0;
+    pull_each(plan, axis, 0, begin, x, y);
+    if (end > begin)
+        memcpy(y + begin * plan->block, x + plan->offset[axis][begin], (size_t)((end - begin) * plan->block) * sizeof(real));
+    pull_each(plan, axis, end, plan->length[axis], x, y);
+}
+
 static void push(const struct ct_index_plan *plan, int axis, const real *y, real *x)
 {
     if (axis == plan->axes) {
-        for (int64_t i = 0; i < plan->block; i++)
-            x[i] += y[i];
+        add(y, x, plan->block);
         return;
     }
-    for (int64_t i = 0; i < plan->length[axis]; i++)
-        if (plan->offset[axis][i] >= 0)
-            push(plan, axis + 1, y + i * plan->stride[axis], x + plan->offset[axis][i]);
+    const bool last = axis + 1 == plan->axes;
+    const int64_t begin = last ? plan->run[0] : 0, end = last ? plan->run[1] : 0;
+    push_each(plan, axis, 0, begin, y, x);
+    if (end > begin)
+        add(y + begin * plan->block, x + plan->offset[axis][begin], (end - begin) * plan->block);
+    push_each(plan, axis, end, plan->length[axis], y, x);
 }
 
 static void pull_planes(void *context, int64_t begin, int64_t end)
