@@ -194,8 +194,12 @@ def bench_ops(threads):
         for command, results in ([o.build + "/bench-ops", "--threads", str(threads)], ours), ([o.python, HERE + "/torch_ops.py"], theirs):
             for r in run(command + choice, env)[0]:
                 results.setdefault(r["op"], []).append(r)
-    rows = [(name, *(f"{least(side[name], key):.2f}" for key in ("forward_ms", "both_ms") for side in (ours, theirs)),
-             *(f"{least(theirs[name], key) / least(ours[name], key):.2f}" for key in ("forward_ms", "both_ms"))) for name in ours]
+    rows = []
+    for name in ours:
+        keys = [key for key in ("forward_ms", "both_ms") if key in ours[name][0]]
+        times = [f"{least(side[name], key):.2f}" for key in keys for side in (ours, theirs)]
+        ratios = [f"{least(theirs[name], key) / least(ours[name], key):.2f}" for key in keys]
+        rows.append((name, *times, *[""] * (4 - len(times)), *ratios, *[""] * (2 - len(ratios))))
     table(f"Other ops, {threads} thread{'s' * (threads > 1)}: least time in ms, and PyTorch's over ours",
           ("op", "forward", "PyTorch's", "and backward", "PyTorch's", "ratio forward", "ratio both"), rows)
 

@@ -37,15 +37,17 @@ static bool map_is_same(const struct ct_axis_map *map)
     return map->source == map->extent && (map->mode == CT_MAP_NEAREST || (map->start == 0 && map->step == 1));
 }
 
-/* The longest stretch of entries whose sources are neighbours, each of `block` values. */
-static void find_run(const int64_t offset[], int64_t length, int64_t block, int64_t run[2])
+/* The longest stretch of entries whose sources are neighbours. Against their order only where an entry is a single value. */
+static void find_run(const int64_t offset[], int64_t length, struct ct_index_plan *plan)
 {
-    run[0] = run[1] = 0;
-    for (int64_t begin = 0, end; begin < length; begin = end) {
-        for (end = begin + 1; end < length && offset[begin] >= 0 && offset[end] == offset[end - 1] + block; end++)
+    plan->run.begin = plan->run.end = 0;
+    for (int64_t begin = 0, end, step; begin < length; begin = end) {
+        step = plan->block == 1 && begin + 1 < length && offset[begin + 1] == offset[begin] - 1 ? -1 : 1;
+        for (end = begin + 1; end < length && offset[begin] >= 0 && offset[end] == offset[end - 1] + step * plan->block && offset[end] >= 0;
+             end++)
             ;
-        if (offset[begin] >= 0 && end - begin > run[1] - run[0])
-            run[0] = begin, run[1] = end;
+        if (offset[begin] >= 0 && end - begin > plan->run.end - plan->run.begin)
+            plan->run.begin = begin, plan->run.end = end, plan->run.step = step;
     }
 }
 
@@ -72,7 +74,7 @@ static bool plan_make(const struct index_attributes *a, struct ct_index_plan *pl
             plan->offset[axis][i] = p < 0 ? -1 : p * plan->source;
         }
         if (axis == plan->axes - 1)
-            find_run(plan->offset[axis], map->extent, plan->block, plan->run);
+            find_run(plan->offset[axis], map->extent, plan);
         plan->source *= map->source;
         plan->extent *= map->extent;
     }
@@ -111,7 +113,7 @@ static bool adjoint_shape(ct_tape *tape, const ct_call *call, ct_shape *out) { r
 
 typedef void index_kernel(const struct ct_index_plan *, const void *, void *);
 
-static bool run(ct_tape *tape, ct_call *call, index_kernel *kernel)
+static bool run(ct_tape *tape, ct_call *call, const struct index_attributes *a, index_kernel *kernel)
 {
     if (call->out->count == 0)
         return true;
@@ -120,7 +122,7 @@ static bool run(ct_tape *tape, ct_call *call, index_kernel *kernel)
         return true;
     }
     struct ct_index_plan plan;
-    bool made = plan_make(call->attributes, &plan);
+    bool made = plan_make(a, &plan);
     if (made)
         kernel(&plan, CT_IN(call, 0), CT_OUT(call));
     else
@@ -131,12 +133,29 @@ static bool run(ct_tape *tape, ct_call *call, index_kernel *kernel)
 
 static bool index_forward(ct_tape *tape, ct_call *call)
 {
-    return run(tape, call, CT_KERNEL_OF(call->out->dtype, ct_kernel_index));
+    return run(tape, call, call->attributes, CT_KERNEL_OF(call->out->dtype, ct_kernel_index));
+}
+
+/* Where no source is read twice along any axis, the adjoint of the maps is maps too. */
+static bool invert(const struct index_attributes *a, struct index_attributes *inverse)
+{
+    *inverse = *a;
+    for (int axis = 0; axis < a->rank; axis++) {
+        const struct ct_axis_map *map = &a->map[axis];
+        if (!map_is_same(map) && (map->mode != CT_MAP_ZEROS || (map->step != 1 && map->step != -1)))
+            return false;
+        inverse->map[axis].source = map->extent, inverse->map[axis].extent = map->source;
+        inverse->map[axis].start = -map->step * map->start;
+    }
+    return true;
 }
 
 static bool adjoint_forward(ct_tape *tape, ct_call *call)
 {
-    return run(tape, call, CT_KERNEL_OF(call->out->dtype, ct_kernel_index_adjoint));
+    struct index_attributes inverse;
+    if (invert(call->attributes, &inverse))
+        return run(tape, call, &inverse, CT_KERNEL_OF(call->out->dtype, ct_kernel_index));
+    return run(tape, call, call->attributes, CT_KERNEL_OF(call->out->dtype, ct_kernel_index_adjoint));
 }
 
 static ct_tensor *apply(ct_tape *tape, const ct_op *op, ct_tensor *x, const struct ct_axis_map map[])

@@ -30,6 +30,33 @@ static void add(const real *restrict y, real *restrict x, int64_t n)
         x[i] += y[i];
 }
 
+/* The run of the last axis, all at once. */
+static void pull_run(const struct ct_index_plan *plan, const real *restrict x, real *restrict y)
+{
+    const int64_t begin = plan->run.begin, count = (plan->run.end - begin) * plan->block;
+    if (count == 0)
+        return;
+    x += plan->offset[plan->axes - 1][begin], y += begin * plan->block;
+    if (plan->run.step > 0)
+        memcpy(y, x, (size_t)count * sizeof(real));
+    else
+        for (int64_t i = 0; i < count; i++)
+            y[i] = x[-i];
+}
+
+static void push_run(const struct ct_index_plan *plan, const real *restrict y, real *restrict x)
+{
+    const int64_t begin = plan->run.begin, count = (plan->run.end - begin) * plan->block;
+    if (count == 0)
+        return;
+    x += plan->offset[plan->axes - 1][begin], y += begin * plan->block;
+    if (plan->run.step > 0)
+        add(y, x, count);
+    else
+        for (int64_t i = 0; i < count; i++)
+            x[-i] += y[i];
+}
+
 /* Entries [begin, end) of an axis, one by one. */
 static void pull_each(const struct ct_index_plan *plan, int axis, int64_t begin, int64_t end, const real *x, real *y)
 {
@@ -65,12 +92,13 @@ static void pull(const struct ct_index_plan *plan, int axis, const real *x, real
         memcpy(y, x, (size_t)plan->block * sizeof(real));
         return;
     }
-    const bool last = axis + 1 == plan->axes;
-    const int64_t begin = last ? plan->run[0] : 0, end = last ? plan->run[1] : 0;
-    pull_each(plan, axis, 0, begin, x, y);
-    if (end > begin)
-        memcpy(y + begin * plan->block, x + plan->offset[axis][begin], (size_t)((end - begin) * plan->block) * sizeof(real));
-    pull_each(plan, axis, end, plan->length[axis], x, y);
+    if (axis + 1 < plan->axes) {
+        pull_each(plan, axis, 0, plan->length[axis], x, y);
+        return;
+    }
+    pull_each(plan, axis, 0, plan->run.begin, x, y);
+    pull_run(plan, x, y);
+    pull_each(plan, axis, plan->run.end, plan->length[axis], x, y);
 }
 
 static void push(const struct ct_index_plan *plan, int axis, const real *y, real *x)
@@ -79,12 +107,13 @@ static void push(const struct ct_index_plan *plan, int axis, const real *y, real
         add(y, x, plan->block);
         return;
     }
-    const bool last = axis + 1 == plan->axes;
-    const int64_t begin = last ? plan->run[0] : 0, end = last ? plan->run[1] : 0;
-    push_each(plan, axis, 0, begin, y, x);
-    if (end > begin)
-        add(y + begin * plan->block, x + plan->offset[axis][begin], (end - begin) * plan->block);
-    push_each(plan, axis, end, plan->length[axis], y, x);
+    if (axis + 1 < plan->axes) {
+        push_each(plan, axis, 0, plan->length[axis], y, x);
+        return;
+    }
+    push_each(plan, axis, 0, plan->run.begin, y, x);
+    push_run(plan, y, x);
+    push_each(plan, axis, plan->run.end, plan->length[axis], y, x);
 }
 
 static void pull_planes(void *context, int64_t begin, int64_t end)
@@ -211,12 +240,24 @@ void X(ct_kernel_permute)(ct_shape shape, const int64_t stride[], const void *x,
 
 /* ---- gather ---- */
 
+static int64_t is_index(real value, int64_t size)
+{
+    return value >= 0 && value < (real)size && value == M(floor)(value) && (int64_t)value < size;
+}
+
 int64_t X(ct_kernel_index_check)(const void *index, int64_t count, int64_t size)
 {
+    enum { SOME = 1024 };
     const real *value = index;
-    for (int64_t i = 0; i < count; i++)
-        if (!(value[i] >= 0 && value[i] < (real)size && value[i] == M(floor)(value[i])) || (int64_t)value[i] >= size)
-            return i;
+    for (int64_t at = 0; at < count; at += SOME) {
+        const int64_t end = least(at + SOME, count);
+        int64_t good = 0;
+        for (int64_t i = at; i < end; i++)
+            good += is_index(value[i], size);
+        for (int64_t i = at; good < end - at && i < end; i++)
+            if (!is_index(value[i], size))
+                return i;
+    }
     return -1;
 }
 
@@ -226,35 +267,48 @@ struct gather_job {
     real *to;
 };
 
-static void gather_planes(void *context, int64_t begin, int64_t end)
+/* Rows of `inner` values, `length` to a plane; where a row is one value, stretches of them. */
+static void gather_rows(void *context, int64_t begin, int64_t end)
 {
     const struct gather_job *job = context;
-    for (int64_t a = begin; a < end; a++)
-        for (int64_t j = 0; j < job->length; j++)
-            for (int64_t b = 0; b < job->inner; b++) {
-                int64_t i = (a * job->length + j) * job->inner + b;
-                job->to[i] = job->from[(a * job->size + (int64_t)job->index[i]) * job->inner + b];
-            }
+    const int64_t inner = job->inner;
+    for (int64_t row = begin, stop; row < end; row = stop) {
+        const int64_t a = row / job->length;
+        const real *restrict from = job->from + a * job->size * inner, *restrict index = job->index;
+        real *restrict to = job->to;
+        stop = inner == 1 ? least(end, (a + 1) * job->length) : row + 1;
+        if (inner == 1)
+            for (int64_t i = row; i < stop; i++)
+                to[i] = from[(int64_t)index[i]];
+        else
+            for (int64_t b = 0; b < inner; b++)
+                to[row * inner + b] = from[(int64_t)index[row * inner + b] * inner + b];
+    }
 }
 
 static void scatter_planes(void *context, int64_t begin, int64_t end)
 {
     const struct gather_job *job = context;
-    int64_t plane = job->size * job->inner;
+    const int64_t inner = job->inner, plane = job->size * inner;
     if (plane > 0)
         memset(job->to + begin * plane, 0, (size_t)((end - begin) * plane) * sizeof(real));
-    for (int64_t a = begin; a < end; a++)
-        for (int64_t j = 0; j < job->length; j++)
-            for (int64_t b = 0; b < job->inner; b++) {
-                int64_t i = (a * job->length + j) * job->inner + b;
-                job->to[(a * job->size + (int64_t)job->index[i]) * job->inner + b] += job->from[i];
-            }
+    for (int64_t a = begin; a < end; a++) {
+        const real *restrict from = job->from + a * job->length * inner, *restrict index = job->index + a * job->length * inner;
+        real *restrict to = job->to + a * plane;
+        if (inner == 1)
+            for (int64_t i = 0; i < job->length; i++)
+                to[(int64_t)index[i]] += from[i];
+        else
+            for (int64_t j = 0; j < job->length; j++)
+                for (int64_t b = 0; b < inner; b++)
+                    to[(int64_t)index[j * inner + b] * inner + b] += from[j * inner + b];
+    }
 }
 
 void X(ct_kernel_gather)(const int64_t extents[4], const void *x, const void *index, void *y)
 {
     struct gather_job job = { extents[1], extents[2], extents[3], x, index, y };
-    ct_parallel_for(extents[0], grain(extents[1] * extents[3]), gather_planes, &job);
+    ct_parallel_for(extents[0] * extents[1], grain(extents[3]), gather_rows, &job);
 }
 
 void X(ct_kernel_gather_adjoint)(const int64_t extents[4], const void *y, const void *index, void *x)

@@ -12,7 +12,9 @@ struct ct_index_plan {
     int64_t stride[CT_MAX_RANK];  /* elements of y a step along it */
     int64_t *offset[CT_MAX_RANK]; /* where each entry comes from, in elements of x; −1: from nowhere */
     int64_t block;
-    int64_t run[2]; /* of the last mapped axis: a stretch of entries that are neighbours in x too */
+    struct {
+        int64_t begin, end, step;
+    } run; /* of the last mapped axis: a stretch of entries that are neighbours in x too, in their order (step 1) or against it (−1) */
 };
 
 CT_KERNEL(void, ct_kernel_index, const struct ct_index_plan *plan, const void *x, void *y);         /* y[i] = x[m(i)] or 0 */

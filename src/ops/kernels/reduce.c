@@ -5,7 +5,7 @@
 #include "real.h"
 #include "sums.h"
 
-enum { STRETCH = 512 };
+enum { STRETCH = 512, MANY = 4 * LANES };
 
 static double sum_row(const real *x, int64_t n)
 {
@@ -37,16 +37,17 @@ static real smaller(real a, real b) { return a <= b || a != a ? a : b; }
 #define EXTREME(name, better)                                                                                               \
     static real name##_row(const real *x, int64_t n)                                                                        \
     {                                                                                                                       \
-        real best[LANES], result = x[0];                                                                                \
+        real best[MANY], result = x[0];                                                                                     \
         int64_t i = 0;                                                                                                      \
-        for (int lane = 0; lane < LANES; lane++)                                                                        \
+        for (int lane = 0; lane < MANY; lane++)                                                                             \
             best[lane] = x[0];                                                                                              \
-        for (; i + LANES <= n; i += LANES)                                                                          \
-            for (int lane = 0; lane < LANES; lane++)                                                                    \
+        for (; i + MANY <= n; i += MANY)                                                                                    \
+            _Pragma("omp simd")                                                                                             \
+            for (int lane = 0; lane < MANY; lane++)                                                                         \
                 best[lane] = better(best[lane], x[i + lane]);                                                               \
         for (; i < n; i++)                                                                                                  \
             result = better(result, x[i]);                                                                                  \
-        for (int lane = 0; lane < LANES; lane++)                                                                        \
+        for (int lane = 0; lane < MANY; lane++)                                                                             \
             result = better(result, best[lane]);                                                                            \
         return result;                                                                                                      \
     }                                                                                                                       \
