@@ -121,12 +121,12 @@ $(BUILD)/tests/%.o: OPT += -O1
 
 # The example's files are tested as they are, but for its main. The command is run: its tests look for it next to them.
 TESTED := $(filter-out examples/dcgan/main.c,$(DCGAN))
-$(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a | $(BUILD)/cotangent $(BUILD)/cotangent-broken
+$(BUILD)/test: $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a | $(BUILD)/cotangent $(BUILD)/cotangent-broken $(BUILD)/dcgan
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS) $(DCGAN_LIBS)
 
 # The same tests where Criterion's runner cannot run.
 $(BUILD)/test-forked: $(BUILD)/tests/forked/main.o $(TESTS:%.c=$(BUILD)/%.o) $(TESTED:%.c=$(BUILD)/%.o) $(BUILD)/libcotangent.a \
-                      | $(BUILD)/cotangent $(BUILD)/cotangent-broken
+                      | $(BUILD)/cotangent $(BUILD)/cotangent-broken $(BUILD)/dcgan
 	$(CC) $(SAN) -fopenmp -o $@ $^ -lcriterion $(LIBS) $(DCGAN_LIBS)
 
 # The command with a catalogue of broken ops, which hides the library's.

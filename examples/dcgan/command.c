@@ -384,6 +384,15 @@ static int fail(const char *program, const char *verb, ct_status status, const c
     return status == CT_BAD_ARGUMENT ? MISUSED : FAILED;
 }
 
+/* What was printed is there, or the word "done" is none. */
+static int finish(const char *program, const char *verb)
+{
+    ct_error error;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return DONE;
+    return fail(program, verb, ct_error_set(&error, CT_IO_ERROR, "cannot write the output: %s", strerror(errno)), &error);
+}
+
 static int run_verb(const char *program, const struct verb *verb, int argc, char **argv)
 {
     ct_error error = { CT_OK, "" };
@@ -398,9 +407,7 @@ static int run_verb(const char *program, const struct verb *verb, int argc, char
         status = verb->run(options, &error);
     command_close(options);
     free(options);
-    if (status == CT_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        status = ct_error_set(&error, CT_IO_ERROR, "cannot write the output: %s", strerror(errno));
-    return status == CT_OK ? DONE : fail(program, verb->name, status, &error);
+    return status == CT_OK ? finish(program, verb->name) : fail(program, verb->name, status, &error);
 }
 
 int command_run(const char *program, const char *about, const struct verb *const verbs[], int count, int argc, char **argv)
@@ -413,14 +420,14 @@ int command_run(const char *program, const char *about, const struct verb *const
     }
     if (strcmp(word, "--version") == 0) {
         printf("%s %s\n", program, CT_VERSION);
-        return DONE;
+        return finish(program, "");
     }
     if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         printf("%s", about);
         for (int i = 0; i < count; i++)
             printf("  %s %-12s %s\n", program, verbs[i]->name, verbs[i]->summary);
         printf("\n%s VERB --help lists its options with examples. Exit codes: 0 done, 1 failed, 2 wrong usage.\n", program);
-        return DONE;
+        return finish(program, "");
     }
     const char *nearest = command_nearest(word, names, count, sizeof *names);
     fprintf(stderr, "%s: \"%.60s\" is no verb%s%s%s; %s --help lists them\n", program, word,

@@ -1,0 +1,110 @@
+/* dcgan as its users call it: what it lists, refuses and ends with. */
+#include <cotangent/cotangent.h>
+
+#include "files.h"
+#include "run_command.h"
+
+TestSuite(dcgan_command, .init = into_a_folder, .fini = remove_the_folder);
+
+static const char *const verbs[] = { "train", "sample", "interpolate", "export", "evaluate", "report", "data", "bench" };
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static ct_error error;
+
+static void expect(int status, const char *arguments, const char *words)
+{
+    cr_expect_eq(run_program("dcgan", arguments), status, "%s: %s", arguments, output);
+    cr_expect_not_null(strstr(output, words), "%s: \"%s\" is not in %s", arguments, words, output);
+}
+
+Test(dcgan_command, verbs_are_listed)
+{
+    static const char *const ways[] = { "", "help", "--help", "-h" };
+    char words[100];
+    for (int i = 0; i < 4; i++) {
+        expect(0, ways[i], "Exit codes: 0 done, 1 failed, 2 wrong usage.");
+        for (int k = 0; k < VERBS; k++) {
+            snprintf(words, sizeof words, "  dcgan %-12s ", verbs[k]);
+            expect(0, ways[i], words);
+        }
+    }
+    expect(0, "--version", "dcgan " CT_VERSION "\n");
+}
+
+Test(dcgan_command, each_verb_explains_itself)
+{
+    char arguments[100], words[100];
+    for (int k = 0; k < VERBS; k++) {
+        snprintf(arguments, sizeof arguments, "%s --help", verbs[k]);
+        snprintf(words, sizeof words, "dcgan %s [options]: ", verbs[k]);
+        expect(0, arguments, words);
+        snprintf(words, sizeof words, "\n  dcgan %s ", verbs[k]);
+        expect(0, arguments, words); /* an example */
+        expect(0, arguments, "  --threads ");
+    }
+}
+
+Test(dcgan_command, wrong_usage_is_2)
+{
+    expect(2, "trian 2>&1", "dcgan: \"trian\" is no verb; did you mean train?; dcgan --help lists them\n");
+    expect(2, "something-else 2>&1", "dcgan: \"something-else\" is no verb; dcgan --help lists them\n");
+    expect(2, "sample --modle x 2>&1", "dcgan sample: sample has no option --modle; did you mean --model?\n");
+    expect(2, "sample 2>&1", "dcgan sample: needs --model FILE, ");
+    expect(2, "bench --threads 0 2>&1", "dcgan bench: --threads 0: needs a whole number 1 … 256\n");
+}
+
+Test(dcgan_command, output_that_is_lost_is_1)
+{
+    static const char *const calls[] = { "--version", "help", "train --help", "bench --size 16 --ngf 2 --ndf 2 --batch 2 --steps 1" };
+    char arguments[200];
+    for (int i = 0; i < 4; i++) {
+        snprintf(arguments, sizeof arguments, "%s 2>&1 >/dev/full", calls[i]);
+        expect(1, arguments, ": cannot write the output: No space left on device\n");
+    }
+}
+
+Test(dcgan_command, bench_counts)
+{
+    const char *const call = "bench --size 16 --channels 1 --ngf 2 --ndf 2 --nz 4 --batch 4 --steps 4 --warm-up 2 --threads 1 --json";
+    cr_assert_eq(run_program("dcgan", call), 0);
+    json_t *json = parsed_output(call);
+    static const struct {
+        const char *name;
+        double value;
+    } wanted[] = { { "size", 16 }, { "channels", 1 }, { "batch", 4 }, { "threads", 1 }, { "steps", 4 }, { "allocations_per_step", 0 } };
+    for (int i = 0; i < 6; i++)
+        cr_expect_eq(json_number_value(json_object_get(json, wanted[i].name)), wanted[i].value, "%s", wanted[i].name);
+    const double least = json_number_value(json_object_get(json, "min_ms")), median = json_number_value(json_object_get(json, "median_ms"));
+    cr_expect(least > 0 && least <= median, "%g, %g", least, median);
+    cr_expect_float_eq(json_number_value(json_object_get(json, "images_per_second")), 4000 / median, 0.01 * 4000 / median);
+    json_decref(json);
+    expect(0, "bench --size 16 --channels 1 --ngf 2 --ndf 2 --batch 2 --steps 1 --warm-up 2", "; 0 allocations a step; ");
+}
+
+static void write_noise(const char *path, int64_t columns, const float *values)
+{
+    ct_tensor *noise = ct_tensor_from(CT_F32, CT_SHAPE(2, columns), values);
+    cr_assert_eq(ct_npy_write(path, noise, &error), CT_OK, "%s", error.message);
+    ct_tensor_release(noise);
+}
+
+/* Noise from a file: row by row its pictures, whatever the order. */
+Test(dcgan_command, noise_is_given)
+{
+    expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1 --quiet --out run", "");
+    write_noise("there.npy", 3, (float[]){ 0.5f, -1, 2, 1, 1, -0.25f }), write_noise("back.npy", 3, (float[]){ 1, 1, -0.25f, 0.5f, -1, 2 });
+    write_noise("wrong.npy", 2, (float[]){ 1, 2, 3, 4 });
+    expect(0, "sample --model run/generator.safetensors --noise there.npy --out a.npy", "");
+    expect(0, "sample --model run/generator.safetensors --noise back.npy --out b.npy", "");
+    ct_tensor *a = ct_npy_read("a.npy", &error), *b = ct_npy_read("b.npy", &error);
+    cr_assert(a != NULL && b != NULL && ct_tensor_count(a) == 2 * 256 && ct_tensor_count(b) == 2 * 256);
+    const float *there = ct_tensor_data(a), *back = ct_tensor_data(b);
+    cr_expect_arr_eq(there, back + 256, sizeof(float[256]));
+    cr_expect_arr_eq(there + 256, back, sizeof(float[256]));
+    cr_expect_arr_neq(there, back, sizeof(float[256]));
+    ct_tensor_release(a), ct_tensor_release(b);
+    expect(1, "sample --model run/generator.safetensors --noise wrong.npy --out c.npy 2>&1", "wrong.npy has shape (2, 2); this generator needs (n, 3)\n");
+    expect(1, "sample --model run/generator.safetensors --noise none.npy --out c.npy 2>&1", "none.npy: No such file or directory\n");
+    expect(1, "sample --model there.npy --out c.npy 2>&1", "dcgan sample: ");
+    cr_expect_neq(access("c.npy", F_OK), 0);
+}
