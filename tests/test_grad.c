@@ -330,3 +330,22 @@ Test(grad, rules_keep_shape_and_dtype)
         ct_tensor_release(x);
     }
 }
+
+/* Rows of every length, the extreme at every place of them; NaN wins, wherever it is. */
+Test(reduce, extremes_of_rows)
+{
+    for (int64_t n = 1; n <= 150; n += n < 70 ? 1 : 20)
+        for (int64_t at = 0; at < n; at++)
+            for (int which = 0; which < 3; which++) {
+                ct_tape *tape = ct_tape_new();
+                ct_tensor *x = ct_tape_tensor(tape, CT_F32, CT_SHAPE(n));
+                ct_tensor_fill(x, 1);
+                ((float *)ct_tensor_data_mutable(x))[at] = which == 0 ? 2 : which == 1 ? -3 : NAN;
+                const double max = ct_tensor_item(ct_max(tape, x)), min = ct_tensor_item(ct_min(tape, x));
+                if (which == 2)
+                    cr_expect(isnan(max) && isnan(min));
+                else
+                    cr_expect(max == (which == 0 ? 2 : n == 1 ? -3 : 1) && min == (which == 1 ? -3 : n == 1 ? 2 : 1));
+                ct_tape_free(tape);
+            }
+}

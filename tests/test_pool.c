@@ -96,3 +96,27 @@ Test(upsample, values)
     ct_tape_free(tape);
     ct_tensor_release(x);
 }
+
+/* Whole multiples, in rows and in columns: each value so many times, and its gradient the sum of theirs. */
+Test(upsample, whole_multiples)
+{
+    for (int64_t times = 2; times <= 3; times++)
+        for (int axis = 0; axis < 2; axis++) {
+            enum { COUNT = 37 };
+            ct_tape *tape = ct_tape_new();
+            ct_tensor *x = ct_tensor_arange(CT_F32, COUNT), *g;
+            ct_requires_grad(x, true);
+            const ct_shape shape = axis == 0 ? CT_SHAPE(1, 1, COUNT, 1) : CT_SHAPE(1, 1, 1, COUNT);
+            const int64_t size[] = { axis == 0 ? times * COUNT : 1, axis == 1 ? times * COUNT : 1 };
+            ct_tensor *y = ct_upsample_nearest(tape, ct_reshape(tape, x, shape), size);
+            cr_assert_not_null(y, "%s", ct_tape_message(tape));
+            ct_tensor *places = ct_tensor_arange(CT_F32, times * COUNT), *weights = ct_reshape(tape, places, ct_tensor_shape(y));
+            cr_assert_eq(ct_grad(tape, 1, &y, &weights, 1, &x, &g, 0), CT_OK, "%s", ct_tape_message(tape));
+            for (int64_t i = 0; i < times * COUNT; i++)
+                CLOSE(ct_tensor_at(y, i), (double)(i / times), 0);
+            for (int64_t i = 0; i < COUNT; i++)
+                CLOSE(ct_tensor_at(g, i), (double)(times * times * i + times * (times - 1) / 2), 0);
+            ct_tape_free(tape);
+            ct_tensor_release(x), ct_tensor_release(places);
+        }
+}
