@@ -32,7 +32,10 @@ static const char help[] =
     "\n"
     "In the transposed convolution each number of the small side is spread over `kernel` positions, `stride` apart.\n"
     "Where these overlap they add. If stride does not divide kernel, neighbours get different numbers of summands: a\n"
-    "checkerboard.\n";
+    "checkerboard.\n"
+    "\n"
+    "The calls that it prints give the same numbers. On some reversed kernels JAX's compiler dies (0.10); it does not with\n"
+    "XLA_FLAGS=--xla_disable_hlo_passes=algsimp.\n";
 
 /* Far from the ends, position q gets a summand from each tap j with j·d ≡ q + begin (mod s). The taps go round s/gcd(d, s) classes of
  * positions; where d and s share a factor the other classes get none. */
