@@ -205,9 +205,9 @@ Test(command, settings_are_read_whole_or_not_at_all)
             command_close(&options);
         }
         json_set_alloc_funcs(malloc, free);
+        unlink(path);
     }
     cr_expect(told > 500, "%d", told);
-    unlink(path);
 }
 
 Test(command, the_nearest_name_is_meant)
