@@ -139,6 +139,7 @@ static const struct geometry layers[] = {
     { { 3, { 2, 8, 500 } }, { 3, { 20, 8, 25 } }, { .stride = { 4 }, .padding = { 11 } } },
     { { 4, { 2, 18, 28, 27 } }, { 4, { 20, 18, 3, 3 } }, { .padding = { 2, 3 }, .dilation = { 2, 3 } } },
     { { 4, { 1, 3, 30, 70 } }, { 4, { 5, 3, 3, 5 } }, { .padding = { 2, 9 }, .dilation = { 1, 12 } } },
+    { { 3, { 1, 20, 150 } }, { 3, { 20, 20, 3 } }, { .padding = { 48 }, .dilation = { 48 } } }, /* tiles that are not cut apart */
     { { 4, { 1, 3, 30, 30 } }, { 4, { 5, 3, 4, 3 } }, { .stride = { 2, 1 }, .padding = { 1, 4 }, .dilation = { 1, 4 } } },
     { { 5, { 2, 18, 6, 9, 10 } }, { 5, { 20, 18, 3, 3, 3 } }, { .padding = { 1, 1, 1 } } },
     { { 5, { 2, 5, 9, 9, 10 } }, { 5, { 20, 5, 4, 4, 4 } }, { .stride = { 2, 2, 2 }, .padding = { 1, 1, 1 } } },
@@ -234,6 +235,7 @@ Test(bilinear, threads_change_no_bit)
         { { 4, { 10, 80, 16, 16 } }, { 4, { 104, 80, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },
         { { 4, { 1, 40, 28, 30 } }, { 4, { 35, 40, 3, 3 } }, { .padding = { 1, 1 } } },
         { { 4, { 5, 24, 19, 20 } }, { 4, { 24, 1, 3, 3 } }, { .padding = { 1, 1 }, .groups = 24 } },
+        { { 3, { 1, 20, 150 } }, { 3, { 20, 20, 3 } }, { .padding = { 48 }, .dilation = { 48 } } },
     };
     static const int threads[] = { 1, 2, 3, 4, 8 };
     ct_tape *tape = ct_tape_new();

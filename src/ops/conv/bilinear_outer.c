@@ -188,13 +188,14 @@ static void plan_blocks(struct job *job)
         p->points * ct_bilinear_stride(p, ct_bilinear_panels(p, job->x_block, p->x.phases), job->y_block * p->v->lanes);
 }
 
-/* Many tiles. Parts are so many that adding them up costs little beside the transforms, as does transforming y once more. */
+/* Many tiles. Parts are so many that adding them up costs little beside the transforms, as does transforming y once more; none is empty. */
 static void plan_parts(struct job *job)
 {
     const ct_bilinear_plan *p = job->p;
     const int64_t halves = job->sums_floats > SUMS && p->x.vectors > job->across ? 2 : 1;
 
-    job->parts = least(least(most(points_of_all(p) / (6 * job->sums_floats), 2), CT_BILINEAR_PIECES), ceil_divide(p->all, CHUNK));
+    job->parts = least(least(most(points_of_all(p) / (6 * job->sums_floats), 2), CT_BILINEAR_PIECES),
+                       ceil_divide(p->all, most(CHUNK, p->dilation[WIDTH])));
     job->x_parts = halves;
     job->x_part = ceil_divide(p->x.vectors, halves * job->across) * job->across;
     const int64_t a_tile = p->points * (ct_bilinear_panels(p, job->x_part, p->x.phases) + p->y.panels) * p->v->panel;
