@@ -23,6 +23,12 @@ int ct_get_num_threads(void)
     return threads < MOST_THREADS ? threads : MOST_THREADS;
 }
 
+/* No more threads than pieces, and one at least. */
+static int at_most(int threads, int64_t count)
+{
+    return count < threads ? (int)(count > 1 ? count : 1) : threads;
+}
+
 void ct_parallel_for(int64_t count, int64_t grain, void (*body)(void *context, int64_t begin, int64_t end), void *context)
 {
     if (count <= 0)
@@ -34,9 +40,7 @@ void ct_parallel_for(int64_t count, int64_t grain, void (*body)(void *context, i
         return;
     }
     int64_t chunks = (count - 1) / grain + 1;
-    int threads = omp_in_parallel() ? 1 : ct_get_num_threads();
-    if (threads > chunks)
-        threads = (int)chunks;
+    int threads = ct_parallel_lanes(chunks);
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
         int64_t begin = chunk * grain;
@@ -46,14 +50,12 @@ void ct_parallel_for(int64_t count, int64_t grain, void (*body)(void *context, i
 
 int ct_parallel_lanes(int64_t count)
 {
-    int threads = omp_in_parallel() ? 1 : ct_get_num_threads();
-    return count < threads ? (int)(count > 1 ? count : 1) : threads;
+    return at_most(omp_in_parallel() ? 1 : ct_get_num_threads(), count);
 }
 
 void ct_parallel_pieces(int64_t count, int lanes, void (*body)(void *context, int lane, int64_t piece), void *context)
 {
-    if (lanes > count)
-        lanes = count > 1 ? (int)count : 1;
+    lanes = at_most(lanes, count);
 #pragma omp parallel for schedule(dynamic) num_threads(lanes) if (lanes > 1)
     for (int64_t piece = 0; piece < count; piece++)
         body(context, lanes > 1 ? omp_get_thread_num() : 0, piece);

@@ -141,7 +141,7 @@ static void keep_data(void *context, int lane, int64_t piece)
 /* The smaller of the two operands is transformed once and kept; the other is transformed piece by piece. */
 static bool run_product(ct_tape *tape, const ct_bilinear_plan *p, bool to_x, const float *data, const float *w, float *out)
 {
-    struct job of = {
+    struct job job = {
         .p = p,
         .source = to_x ? &p->y : &p->x,
         .target = to_x ? &p->x : &p->y,
@@ -150,46 +150,46 @@ static bool run_product(ct_tape *tape, const ct_bilinear_plan *p, bool to_x, con
         .w = w,
         .out = out,
         .across = p->v->panel / p->v->lanes,
-    }, *job = &of;
-    const int64_t source_panels = job->source->panels, target_panels = job->target->panels;
-    int64_t rows = ct_bilinear_rows(p, to_x, 0, job->source->vectors), pieces, kept, lane_floats;
+    };
+    const int64_t source_panels = job.source->panels, target_panels = job.target->panels;
+    int64_t rows = ct_bilinear_rows(p, to_x, 0, job.source->vectors), pieces, kept, lane_floats;
 
-    job->keep_data = p->all * source_panels <= rows * target_panels;
-    if (job->keep_data) {
-        job->block = job->across *
-                     most(1, least(4 / job->target->phases, ceil_divide(job->target->vectors, job->across) / CT_BILINEAR_PIECES));
-        job->rows_block = job->across * most(1, CT_PARTIAL_SUM / (p->v->panel * job->source->phases));
-        pieces = ceil_divide(job->target->vectors, job->block);
+    job.keep_data = p->all * source_panels <= rows * target_panels;
+    if (job.keep_data) {
+        job.block = job.across *
+                     most(1, least(4 / job.target->phases, ceil_divide(job.target->vectors, job.across) / CT_BILINEAR_PIECES));
+        job.rows_block = job.across * most(1, CT_PARTIAL_SUM / (p->v->panel * job.source->phases));
+        pieces = ceil_divide(job.target->vectors, job.block);
         kept = p->points * ct_bilinear_stride(p, source_panels, p->all);
-        lane_floats = p->points * (ct_bilinear_stride(p, ct_bilinear_panels(p, job->block, job->target->phases), p->all) +
-                                   ct_bilinear_stride(p, ct_bilinear_panels(p, job->block, job->target->phases),
-                                                      job->rows_block * job->source->phases * p->v->lanes));
+        lane_floats = p->points * (ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, job.target->phases), p->all) +
+                                   ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, job.target->phases),
+                                                      job.rows_block * job.source->phases * p->v->lanes));
     } else {
-        job->unit = job->target->overlap ? p->tiles[HEIGHT] * p->tiles[WIDTH] * (job->target->deep ? p->y.planes : 1)
+        job.unit = job.target->overlap ? p->tiles[HEIGHT] * p->tiles[WIDTH] * (job.target->deep ? p->y.planes : 1)
                                          : p->dilation[WIDTH];
-        job->ranges = most(1, least(p->all / job->unit, (p->all + CHUNK / 2) / CHUNK));
-        job->blocks = least(ceil_divide(CT_BILINEAR_PIECES, job->ranges), ceil_divide(job->target->vectors, job->across));
-        job->block = ceil_divide(ceil_divide(job->target->vectors, job->across), job->blocks) * job->across;
-        job->blocks = ceil_divide(job->target->vectors, job->block);
-        int64_t longest = ceil_divide(p->all / job->unit, job->ranges) * job->unit;
-        job->chunk = ct_bilinear_whole(p, ceil_divide(longest, most(1, (longest + CHUNK / 2) / CHUNK)));
-        pieces = job->ranges * job->blocks;
+        job.ranges = most(1, least(p->all / job.unit, (p->all + CHUNK / 2) / CHUNK));
+        job.blocks = least(ceil_divide(CT_BILINEAR_PIECES, job.ranges), ceil_divide(job.target->vectors, job.across));
+        job.block = ceil_divide(ceil_divide(job.target->vectors, job.across), job.blocks) * job.across;
+        job.blocks = ceil_divide(job.target->vectors, job.block);
+        int64_t longest = ceil_divide(p->all / job.unit, job.ranges) * job.unit;
+        job.chunk = ct_bilinear_whole(p, ceil_divide(longest, most(1, (longest + CHUNK / 2) / CHUNK)));
+        pieces = job.ranges * job.blocks;
         kept = p->points * ct_bilinear_stride(p, target_panels, rows);
-        lane_floats = p->points * (ct_bilinear_stride(p, source_panels, job->chunk) +
-                                   ct_bilinear_stride(p, ct_bilinear_panels(p, job->block, job->target->phases), job->chunk));
+        lane_floats = p->points * (ct_bilinear_stride(p, source_panels, job.chunk) +
+                                   ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, job.target->phases), job.chunk));
     }
 
-    int64_t first = ceil_divide(job->keep_data ? job->source->vectors : job->target->vectors, job->across);
+    int64_t first = ceil_divide(job.keep_data ? job.source->vectors : job.target->vectors, job.across);
     int lanes = ct_parallel_lanes(most(pieces, first));
-    job->scratch_floats = lane_floats + p->scratch + runs_floats(job);
+    job.scratch_floats = lane_floats + p->scratch + runs_floats(&job);
 
     ct_tensor *shared = ct_tape_tensor(tape, CT_F32, CT_SHAPE(kept)), *own = NULL;
     if (shared)
-        own = ct_tape_tensor(tape, CT_F32, CT_SHAPE(lanes, job->scratch_floats));
+        own = ct_tape_tensor(tape, CT_F32, CT_SHAPE(lanes, job.scratch_floats));
     if (own) {
-        job->kept = ct_data(shared), job->scratch = ct_data(own);
-        ct_parallel_pieces(first, lanes, job->keep_data ? keep_data : keep_weights, job);
-        ct_parallel_pieces(pieces, lanes, job->keep_data ? with_data : with_weights, job);
+        job.kept = ct_data(shared), job.scratch = ct_data(own);
+        ct_parallel_pieces(first, lanes, job.keep_data ? keep_data : keep_weights, &job);
+        ct_parallel_pieces(pieces, lanes, job.keep_data ? with_data : with_weights, &job);
     }
     ct_tape_drop(tape, own);
     ct_tape_drop(tape, shared);

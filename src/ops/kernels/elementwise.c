@@ -5,7 +5,6 @@
 static const real one = 1;
 
 static real step(real v, real below) { return v > 0 ? one : below; }
-static real clamp(real v, real low, real high) { return v < low ? low : v > high ? high : v; }
 
 #define UNARY(name, expression)                                                                    \
     static void unary_##name(const real *restrict x, real *restrict y, real a, real b, int64_t n)  \

@@ -38,7 +38,6 @@
 #define PLAIN(name, expression) LOOP(name, NONE, 0, NONE, 0, expression)
 
 static real sign(real v) { return v > 0 ? 1 : v < 0 ? -1 : v; }
-static real clamp(real v, real low, real high) { return v < low ? low : v > high ? high : v; }
 
 /* As torch: where the log is NaN (x outside [0, 1]) the result is NaN too. */
 static real clamped(real log_value) { return log_value < -100 ? -100 : log_value; }

@@ -5,12 +5,6 @@
 
 #include "real.h"
 
-static int64_t grain(int64_t elements_each)
-{
-    int64_t each = elements_each > 0 ? elements_each : 1;
-    return each < 16384 ? 16384 / each : 1;
-}
-
 /* ---- index maps ---- */
 
 struct index_job {
@@ -138,13 +132,13 @@ static void push_planes(void *context, int64_t begin, int64_t end)
 void X(ct_kernel_index)(const struct ct_index_plan *plan, const void *x, void *y)
 {
     struct index_job job = { plan, x, y };
-    ct_parallel_for(plan->planes, grain(plan->extent), pull_planes, &job);
+    ct_parallel_for(plan->planes, ct_grain(plan->extent), pull_planes, &job);
 }
 
 void X(ct_kernel_index_adjoint)(const struct ct_index_plan *plan, const void *y, void *x)
 {
     struct index_job job = { plan, y, x };
-    ct_parallel_for(plan->planes, grain(plan->extent + plan->source), push_planes, &job);
+    ct_parallel_for(plan->planes, ct_grain(plan->extent + plan->source), push_planes, &job);
 }
 
 /* ---- permute ---- */
@@ -233,9 +227,9 @@ void X(ct_kernel_permute)(ct_shape shape, const int64_t stride[], const void *x,
         job.row_step *= shape.extent[job.row--];
     job.stripes = (shape.extent[job.row] - 1) / STRIPE + 1;
     if (job.row == shape.rank - 1)
-        ct_parallel_for(count / length, grain(length), permute_rows, &job);
+        ct_parallel_for(count / length, ct_grain(length), permute_rows, &job);
     else
-        ct_parallel_for(count / length / shape.extent[job.row] * job.stripes, grain(STRIPE * length), permute_stripes, &job);
+        ct_parallel_for(count / length / shape.extent[job.row] * job.stripes, ct_grain(STRIPE * length), permute_stripes, &job);
 }
 
 /* ---- gather ---- */
@@ -308,11 +302,11 @@ static void scatter_planes(void *context, int64_t begin, int64_t end)
 void X(ct_kernel_gather)(const int64_t extents[4], const void *x, const void *index, void *y)
 {
     struct gather_job job = { extents[1], extents[2], extents[3], x, index, y };
-    ct_parallel_for(extents[0] * extents[1], grain(extents[3]), gather_rows, &job);
+    ct_parallel_for(extents[0] * extents[1], ct_grain(extents[3]), gather_rows, &job);
 }
 
 void X(ct_kernel_gather_adjoint)(const int64_t extents[4], const void *y, const void *index, void *x)
 {
     struct gather_job job = { extents[1], extents[2], extents[3], y, index, x };
-    ct_parallel_for(extents[0], grain((extents[1] + extents[2]) * extents[3]), scatter_planes, &job);
+    ct_parallel_for(extents[0], ct_grain((extents[1] + extents[2]) * extents[3]), scatter_planes, &job);
 }

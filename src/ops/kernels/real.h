@@ -18,4 +18,6 @@ typedef double real;
 #define M(function) function
 #endif
 
+static inline real clamp(real v, real low, real high) { return v < low ? low : v > high ? high : v; }
+
 #endif
