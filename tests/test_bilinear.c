@@ -180,7 +180,7 @@ Test(bilinear, drawn)
     ct_tape_free(tape);
 }
 
-/* Small groups, whose channels lie in lanes side by side. */
+/* Small groups, whose channels lie in lanes side by side, and others. */
 static const struct geometry grouped[] = {
     { { 4, { 2, 37, 15, 14 } }, { 4, { 37, 1, 3, 3 } }, { .padding = { 1, 1 }, .groups = 37 } },
     { { 4, { 2, 16, 15, 14 } }, { 4, { 32, 1, 5, 3 } }, { .stride = { 2, 2 }, .padding = { 2, 0 }, .groups = 16 } },
@@ -188,6 +188,8 @@ static const struct geometry grouped[] = {
     { { 4, { 3, 12, 9, 130 } }, { 4, { 24, 2, 3, 2 } }, { .stride = { 3, 2 }, .dilation = { 2, 3 }, .groups = 6 } },
     { { 3, { 2, 20, 300 } }, { 3, { 20, 1, 7 } }, { .padding = { 3 }, .groups = 20 } },
     { { 5, { 2, 18, 5, 6, 7 } }, { 5, { 9, 2, 3, 2, 3 } }, { .stride = { 2, 1, 2 }, .padding = { 1, 1, 1 }, .groups = 9 } },
+    { { 4, { 2, 70, 20, 20 } }, { 4, { 70, 1, 3, 3 } }, { .padding = { 1, 1 }, .groups = 70 } }, /* too many for all points to be kept */
+    { { 4, { 1, 1020, 14, 14 } }, { 4, { 1020, 17, 3, 3 } }, { .padding = { 1, 1 }, .groups = 60 } },
 };
 
 Test(bilinear, small_groups)
@@ -235,6 +237,7 @@ Test(bilinear, threads_change_no_bit)
         { { 4, { 10, 80, 16, 16 } }, { 4, { 104, 80, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },
         { { 4, { 1, 40, 28, 30 } }, { 4, { 35, 40, 3, 3 } }, { .padding = { 1, 1 } } },
         { { 4, { 5, 24, 19, 20 } }, { 4, { 24, 1, 3, 3 } }, { .padding = { 1, 1 }, .groups = 24 } },
+        { { 4, { 1, 1020, 14, 14 } }, { 4, { 1020, 17, 3, 3 } }, { .padding = { 1, 1 }, .groups = 60 } },
         { { 3, { 1, 20, 150 } }, { 3, { 20, 20, 3 } }, { .padding = { 48 }, .dilation = { 48 } } },
     };
     static const int threads[] = { 1, 2, 3, 4, 8 };

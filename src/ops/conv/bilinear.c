@@ -15,15 +15,32 @@ struct job {
     bool to_x, keep_data;
     const float *data, *w;
     float *out;
-    float *kept;    /* shared by all lanes */
+    int64_t group; /* the first of those that run side by side */
+    float *kept;   /* shared by all lanes, group by group */
+    int64_t kept_floats;
     float *scratch; /* of each lane */
     int64_t scratch_floats;
-    int64_t across;                /* vectors a panel */
+    int64_t keep_pieces, parts;    /* of a group; parts of the tiles, or of the source's vectors, each `whole` vectors */
+    int64_t pieces;                /* of a group */
     int64_t ranges, blocks, block; /* of tiles; of the target's vectors; vectors of a block */
     int64_t unit;                  /* tiles of a range are a multiple of it: a plane's, where tiles overlap, or an image's */
     int64_t chunk;                 /* tiles at a time */
     int64_t rows_block;            /* vectors of the source at a time, where weights are not kept */
 };
+
+/* The group that a piece belongs to, and the piece's number there. */
+static struct job of_group(const struct job *all, int64_t pieces, int64_t *piece)
+{
+    const int64_t number = *piece / pieces, group = all->group + number;
+    struct job job = *all;
+
+    job.data += group * job.source->channels * job.source->apart;
+    job.w += group * job.p->weights;
+    job.out += group * job.target->channels * job.target->apart;
+    job.kept += number * job.kept_floats;
+    *piece %= pieces;
+    return job;
+}
 
 static float *lane_scratch(const struct job *job, int lane) { return job->scratch + lane * job->scratch_floats; }
 
@@ -32,7 +49,8 @@ static void multiply(const struct job *job, const ct_points *source, const ct_po
                      int64_t tiles, int64_t rows, bool add, int64_t *runs)
 {
     const ct_bilinear_plan *p = job->p;
-    int64_t panel = p->v->panel, count = ceil_divide(rows, panel);
+    const int64_t panel = p->v->panel, count = ceil_divide(rows, panel),
+                  panels = ct_bilinear_panels(p, target->last - target->first, job->target->phases);
 
     for (int64_t i = 0; i < count; i++)
         runs[i] = i * source->panel;
@@ -40,7 +58,8 @@ static void multiply(const struct job *job, const ct_points *source, const ct_po
         p->v->multiply(&(ct_product){
             .groups = 1,
             .rows = tiles,
-            .panels = ct_bilinear_panels(p, target->last - target->first, job->target->phases),
+            .panels = panels,
+            .valid = (target->last - target->first) * job->target->phases * p->v->lanes - (panels - 1) * panel,
             .runs = count,
             .run = panel,
             .last = rows - (count - 1) * panel,
@@ -56,140 +75,141 @@ static void multiply(const struct job *job, const ct_points *source, const ct_po
         });
 }
 
-static int64_t runs_floats(const struct job *job)
+static int64_t runs_floats(const struct job *job) { return (2 * job->source->panels + 31) / 16 * 16; }
+
+/* All that is kept of a group. */
+static ct_points kept_weights(const struct job *job)
 {
-    return (2 * ceil_divide(job->source->vectors * job->source->phases, job->across) + 31) / 16 * 16;
+    return ct_bilinear_points(job->p, job->kept, job->target->phases, 0, job->target->vectors, 0, job->source->vectors,
+                              ct_bilinear_rows(job->p, job->to_x, 0, job->source->vectors));
+}
+
+static ct_points kept_data(const struct job *job)
+{
+    return ct_bilinear_points(job->p, job->kept, job->source->phases, 0, job->source->vectors, 0, job->p->all, job->p->all);
 }
 
 /* Kept weights: every lane transforms chunks of data on its own. */
 static void with_weights(void *context, int lane, int64_t piece)
 {
-    const struct job *job = context;
-    const ct_bilinear_plan *p = job->p;
-    int64_t range = piece / job->blocks, first = piece % job->blocks * job->block, units = p->all / job->unit;
-    int64_t begin = range * units / job->ranges * job->unit, end = (range + 1) * units / job->ranges * job->unit;
-    int64_t last = least(first + job->block, job->target->vectors),
-            rows = ct_bilinear_rows(p, job->to_x, 0, job->source->vectors);
-    ct_points weights =
-        ct_bilinear_points(p, job->kept, job->target->phases, 0, job->target->vectors, 0, job->source->vectors, rows);
-    float *scratch = lane_scratch(job, lane);
+    const struct job job = of_group(context, ((const struct job *)context)->pieces, &piece);
+    const ct_bilinear_plan *p = job.p;
+    int64_t range = piece / job.blocks, first = piece % job.blocks * job.block, units = p->all / job.unit;
+    int64_t begin = range * units / job.ranges * job.unit, end = (range + 1) * units / job.ranges * job.unit;
+    int64_t last = least(first + job.block, job.target->vectors), rows = ct_bilinear_rows(p, job.to_x, 0, job.source->vectors);
+    ct_points weights = ct_bilinear_vectors(p, job.target, kept_weights(&job), first, job.block);
+    float *scratch = lane_scratch(&job, lane);
     int64_t *runs = (int64_t *)scratch;
 
-    weights.at += first * job->target->phases / job->across * weights.panel;
-    scratch += runs_floats(job);
-    for (int64_t tile = begin; tile < end; tile += job->chunk) {
-        int64_t tiles = least(job->chunk, end - tile);
+    scratch += runs_floats(&job);
+    for (int64_t tile = begin; tile < end; tile += job.chunk) {
+        int64_t tiles = least(job.chunk, end - tile);
         ct_points source =
-            ct_bilinear_points(p, scratch + p->scratch, job->source->phases, 0, job->source->vectors, tile, tile + tiles, tiles);
-        ct_points target = ct_bilinear_points(p, source.at + p->points * source.point, job->target->phases, first, last, tile,
+            ct_bilinear_points(p, scratch + p->scratch, job.source->phases, 0, job.source->vectors, tile, tile + tiles, tiles);
+        ct_points target = ct_bilinear_points(p, source.at + p->points * source.point, job.target->phases, first, last, tile,
                                               tile + tiles, tiles);
 
-        ct_bilinear_to_points(p, job->source, job->data, &source, scratch);
-        multiply(job, &source, &weights, &target, tiles, rows, false, runs);
-        ct_bilinear_from_points(p, job->target, &target, job->out, scratch);
+        ct_bilinear_to_points(p, job.source, job.data, &source, scratch);
+        multiply(&job, &source, &weights, &target, tiles, rows, false, runs);
+        ct_bilinear_from_points(p, job.target, &target, job.out, scratch);
     }
 }
 
 /* Kept data: every lane transforms blocks of weights on its own. */
 static void with_data(void *context, int lane, int64_t piece)
 {
-    const struct job *job = context;
-    const ct_bilinear_plan *p = job->p;
-    int64_t first = piece * job->block, last = least(first + job->block, job->target->vectors);
-    ct_points source = ct_bilinear_points(p, job->kept, job->source->phases, 0, job->source->vectors, 0, p->all, p->all);
-    float *scratch = lane_scratch(job, lane);
+    const struct job job = of_group(context, ((const struct job *)context)->pieces, &piece);
+    const ct_bilinear_plan *p = job.p;
+    int64_t first = piece * job.block, last = least(first + job.block, job.target->vectors);
+    ct_points data = kept_data(&job);
+    float *scratch = lane_scratch(&job, lane);
     int64_t *runs = (int64_t *)scratch;
 
-    scratch += runs_floats(job);
-    ct_points target = ct_bilinear_points(p, scratch + p->scratch, job->target->phases, first, last, 0, p->all, p->all);
-    for (int64_t from = 0; from < job->source->vectors; from += job->rows_block) {
-        int64_t to = least(from + job->rows_block, job->source->vectors), rows = ct_bilinear_rows(p, job->to_x, from, to);
-        ct_points part = source, weights = ct_bilinear_points(p, target.at + p->points * target.point, job->target->phases, first,
-                                                              last, from, to, rows);
+    scratch += runs_floats(&job);
+    ct_points target = ct_bilinear_points(p, scratch + p->scratch, job.target->phases, first, last, 0, p->all, p->all);
+    for (int64_t from = 0; from < job.source->vectors; from += job.rows_block) {
+        int64_t to = least(from + job.rows_block, job.source->vectors), rows = ct_bilinear_rows(p, job.to_x, from, to);
+        ct_points part = ct_bilinear_vectors(p, job.source, data, from, job.rows_block);
+        ct_points weights =
+            ct_bilinear_points(p, target.at + p->points * target.point, job.target->phases, first, last, from, to, rows);
 
-        part.at += from * job->source->phases / job->across * source.panel;
-        ct_bilinear_weights(p, job->to_x, job->w, &weights, scratch);
-        multiply(job, &part, &weights, &target, p->all, rows, from > 0, runs);
+        ct_bilinear_weights(p, job.to_x, job.w, &weights, scratch);
+        multiply(&job, &part, &weights, &target, p->all, rows, from > 0, runs);
     }
-    ct_bilinear_from_points(p, job->target, &target, job->out, scratch);
+    ct_bilinear_from_points(p, job.target, &target, job.out, scratch);
 }
 
 static void keep_weights(void *context, int lane, int64_t piece)
 {
-    const struct job *job = context;
-    const ct_bilinear_plan *p = job->p;
-    int64_t first = piece * job->across, rows = ct_bilinear_rows(p, job->to_x, 0, job->source->vectors);
-    ct_points all = ct_bilinear_points(p, job->kept, job->target->phases, 0, job->target->vectors, 0, job->source->vectors, rows);
+    const struct job job = of_group(context, ((const struct job *)context)->keep_pieces, &piece);
+    const ct_bilinear_side *target = job.target;
+    ct_points points = ct_bilinear_vectors(job.p, target, kept_weights(&job), piece / job.parts * target->whole, target->whole);
+    const int64_t part = piece % job.parts;
 
-    all.at += first * job->target->phases / job->across * all.panel;
-    all.first = first, all.last = least(first + job->across, job->target->vectors);
-    ct_bilinear_weights(p, job->to_x, job->w, &all, lane_scratch(job, lane));
+    points.begin = part * job.source->vectors / job.parts, points.end = (part + 1) * job.source->vectors / job.parts;
+    points.at += ct_bilinear_rows(job.p, job.to_x, 0, points.begin) * job.p->v->panel;
+    ct_bilinear_weights(job.p, job.to_x, job.w, &points, lane_scratch(&job, lane));
 }
 
 static void keep_data(void *context, int lane, int64_t piece)
 {
-    const struct job *job = context;
-    const ct_bilinear_plan *p = job->p;
-    int64_t first = piece * job->across;
-    ct_points all = ct_bilinear_points(p, job->kept, job->source->phases, 0, job->source->vectors, 0, p->all, p->all);
+    const struct job job = of_group(context, ((const struct job *)context)->keep_pieces, &piece);
+    const ct_bilinear_side *source = job.source;
+    ct_points points = ct_bilinear_vectors(job.p, source, kept_data(&job), piece / job.parts * source->whole, source->whole);
 
-    all.at += first * job->source->phases / job->across * all.panel;
-    all.first = first, all.last = least(first + job->across, job->source->vectors);
-    ct_bilinear_to_points(p, job->source, job->data, &all, lane_scratch(job, lane));
+    points = ct_bilinear_tiles(job.p, points, piece % job.parts, job.parts);
+    ct_bilinear_to_points(job.p, source, job.data, &points, lane_scratch(&job, lane));
 }
 
 /* The smaller of the two operands is transformed once and kept; the other is transformed piece by piece. */
 static bool run_product(ct_tape *tape, const ct_bilinear_plan *p, bool to_x, const float *data, const float *w, float *out)
 {
-    struct job job = {
-        .p = p,
-        .source = to_x ? &p->y : &p->x,
-        .target = to_x ? &p->x : &p->y,
-        .to_x = to_x,
-        .data = data,
-        .w = w,
-        .out = out,
-        .across = p->v->panel / p->v->lanes,
-    };
-    const int64_t source_panels = job.source->panels, target_panels = job.target->panels;
-    int64_t rows = ct_bilinear_rows(p, to_x, 0, job.source->vectors), pieces, kept, lane_floats;
+    const ct_bilinear_side *source = to_x ? &p->y : &p->x, *target = to_x ? &p->x : &p->y;
+    struct job job = { .p = p, .source = source, .target = target, .to_x = to_x, .data = data, .w = w, .out = out };
+    const int64_t rows = ct_bilinear_rows(p, to_x, 0, source->vectors), target_wholes = ceil_divide(target->vectors, target->whole);
 
-    job.keep_data = p->all * source_panels <= rows * target_panels;
+    job.keep_data = p->all * source->panels <= rows * target->panels;
+    job.kept_floats = p->points * (job.keep_data ? ct_bilinear_stride(p, source->panels, p->all)
+                                                 : ct_bilinear_stride(p, target->panels, rows));
+    const int64_t together = ct_bilinear_together(p, job.kept_floats), wanted = ceil_divide(CT_BILINEAR_PIECES, together);
+    int64_t lane_floats;
+
     if (job.keep_data) {
-        job.block = job.across *
-                     most(1, least(4 / job.target->phases, ceil_divide(job.target->vectors, job.across) / CT_BILINEAR_PIECES));
-        job.rows_block = job.across * most(1, CT_PARTIAL_SUM / (p->v->panel * job.source->phases));
-        pieces = ceil_divide(job.target->vectors, job.block);
-        kept = p->points * ct_bilinear_stride(p, source_panels, p->all);
-        lane_floats = p->points * (ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, job.target->phases), p->all) +
-                                   ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, job.target->phases),
-                                                      job.rows_block * job.source->phases * p->v->lanes));
+        const int64_t wholes = ceil_divide(source->vectors, source->whole);
+        job.parts = least(ceil_divide(wanted, wholes), ceil_divide(p->all, CHUNK));
+        job.keep_pieces = wholes * job.parts;
+        job.block = target->whole * most(1, least(4 * p->v->panel / (target->whole * target->phases * p->v->lanes), target_wholes / wanted));
+        job.rows_block = source->whole * most(1, CT_PARTIAL_SUM / (source->whole * source->phases * p->v->lanes));
+        job.pieces = ceil_divide(target->vectors, job.block);
+        lane_floats = p->points *
+                      (ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, target->phases), p->all) +
+                       ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, target->phases), job.rows_block * source->phases * p->v->lanes));
     } else {
-        job.unit = job.target->overlap ? p->tiles[HEIGHT] * p->tiles[WIDTH] * (job.target->deep ? p->y.planes : 1)
-                                         : p->dilation[WIDTH];
+        job.parts = least(ceil_divide(wanted, target_wholes), source->vectors);
+        job.keep_pieces = target_wholes * job.parts;
+        job.unit = target->overlap ? p->tiles[HEIGHT] * p->tiles[WIDTH] * (target->deep ? p->y.planes : 1) : p->dilation[WIDTH];
         job.ranges = most(1, least(p->all / job.unit, (p->all + CHUNK / 2) / CHUNK));
-        job.blocks = least(ceil_divide(CT_BILINEAR_PIECES, job.ranges), ceil_divide(job.target->vectors, job.across));
-        job.block = ceil_divide(ceil_divide(job.target->vectors, job.across), job.blocks) * job.across;
-        job.blocks = ceil_divide(job.target->vectors, job.block);
-        int64_t longest = ceil_divide(p->all / job.unit, job.ranges) * job.unit;
+        job.blocks = least(ceil_divide(wanted, job.ranges), target_wholes);
+        job.block = ceil_divide(target_wholes, job.blocks) * target->whole;
+        job.blocks = ceil_divide(target->vectors, job.block);
+        job.pieces = job.ranges * job.blocks;
+        const int64_t longest = ceil_divide(p->all / job.unit, job.ranges) * job.unit;
         job.chunk = ct_bilinear_whole(p, ceil_divide(longest, most(1, (longest + CHUNK / 2) / CHUNK)));
-        pieces = job.ranges * job.blocks;
-        kept = p->points * ct_bilinear_stride(p, target_panels, rows);
-        lane_floats = p->points * (ct_bilinear_stride(p, source_panels, job.chunk) +
-                                   ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, job.target->phases), job.chunk));
+        lane_floats = p->points * (ct_bilinear_stride(p, source->panels, job.chunk) +
+                                   ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, target->phases), job.chunk));
     }
 
-    int64_t first = ceil_divide(job.keep_data ? job.source->vectors : job.target->vectors, job.across);
-    int lanes = ct_parallel_lanes(most(pieces, first));
+    const int lanes = ct_parallel_lanes(together * most(job.pieces, job.keep_pieces));
     job.scratch_floats = lane_floats + p->scratch + runs_floats(&job);
 
-    ct_tensor *shared = ct_tape_tensor(tape, CT_F32, CT_SHAPE(kept)), *own = NULL;
+    ct_tensor *shared = ct_tape_tensor(tape, CT_F32, CT_SHAPE(together, job.kept_floats)), *own = NULL;
     if (shared)
         own = ct_tape_tensor(tape, CT_F32, CT_SHAPE(lanes, job.scratch_floats));
-    if (own) {
+    for (; own && job.group < p->form->groups; job.group += together) {
+        const int64_t groups = least(together, p->form->groups - job.group);
         job.kept = ct_data(shared), job.scratch = ct_data(own);
-        ct_parallel_pieces(first, lanes, job.keep_data ? keep_data : keep_weights, &job);
-        ct_parallel_pieces(pieces, lanes, job.keep_data ? with_data : with_weights, &job);
+        ct_parallel_pieces(groups * job.keep_pieces, lanes, job.keep_data ? keep_data : keep_weights, &job);
+        ct_parallel_pieces(groups * job.pieces, lanes, job.keep_data ? with_data : with_weights, &job);
     }
     ct_tape_drop(tape, own);
     ct_tape_drop(tape, shared);
@@ -206,22 +226,6 @@ bool ct_conv_run_bilinear(ct_tape *tape, const ct_conv_form *form, ct_conv_map m
         return false;
     if (dtype != CT_F32 || !ct_bilinear_plan_make(form, v, &plan))
         return ct_conv_run_columns(tape, form, map, dtype, a, b, out);
-    const ct_bilinear_side *x = &plan.x, *y = &plan.y;
-    const int64_t w = x->channels * y->channels * form->k[0] * form->k[1] * form->k[2];
-    for (int64_t group = 0; group < form->groups; group++) {
-        const int64_t at_x = group * x->channels * x->apart, at_y = group * y->channels * y->apart, at_w = group * w;
-        const float *first = a, *second = b;
-        float *result = out;
-        bool good;
-
-        if (map == CT_MAP_CONV)
-            good = run_product(tape, &plan, false, first + at_x, second + at_w, result + at_y);
-        else if (map == CT_MAP_TRANSPOSE)
-            good = run_product(tape, &plan, true, first + at_y, second + at_w, result + at_x);
-        else
-            good = ct_bilinear_run_weight(tape, &plan, first + at_x, second + at_y, result + at_w);
-        if (!good)
-            return false;
-    }
-    return true;
+    return map == CT_MAP_WEIGHT ? ct_bilinear_run_weight(tape, &plan, a, b, out)
+                                : run_product(tape, &plan, map == CT_MAP_TRANSPOSE, a, b, out);
 }

@@ -12,6 +12,7 @@
 enum {
     CT_BILINEAR_MOST_PHASES = 64, /* more do not pay */
     CT_BILINEAR_PIECES = 8,       /* of a map wanted, for threads */
+    CT_BILINEAR_KEPT = 1 << 20,   /* floats of points that may be kept for several groups at once */
 };
 
 /* One of the two data tensors as tiles see it. Along the last two axes tile number i takes `take` strides of pixels from
@@ -21,6 +22,7 @@ enum {
  * own, and these images' tiles stand side by side. */
 typedef struct ct_bilinear_side {
     int64_t channels, vectors, phases, panels;  /* of a group; vectors of channels, of one phase; panels of all phases */
+    int64_t whole;                              /* vectors whose phases are whole panels */
     int64_t extent[AXES], planes, apart, image; /* planes of a channel (the first axis); floats between channels, between images */
     int64_t take[AXES], stride[AXES], padding[AXES];
     int64_t along[AXES], segment[AXES];         /* phases along an axis */
@@ -37,6 +39,7 @@ typedef struct ct_bilinear_plan {
     int64_t points;             /* products of a tile and pair of channels: ∏ α */
     int64_t all;                /* tiles, of the batch; work is cut at multiples of dilation[WIDTH] */
     int64_t taps[AXES];         /* of the kernel, filled with zeros to whole segments */
+    int64_t weights;            /* of a group */
     ct_transform *kernel_to[AXES], *kernel_from[AXES];
     ct_bilinear_side x, y;
     int64_t scratch;            /* floats that a transform needs */
@@ -53,7 +56,7 @@ static inline int64_t ct_bilinear_phase(const ct_bilinear_side *s, int axis, int
 }
 
 /* Transformed data of tiles [begin, end): [point][panel][tile][lane], points and panels so many floats apart, from the panel of vector
- * `first` on. `first` is a multiple of the panel's vectors. */
+ * `first` on, a multiple of the side's `whole`. */
 typedef struct ct_points {
     float *at;
     int64_t point, panel;
@@ -102,6 +105,31 @@ static inline float *ct_bilinear_place(const ct_bilinear_plan *p, const ct_bilin
     return points->at + number / across * points->panel + number % across * p->v->lanes;
 }
 
+/* Of kept points, those from vector `first` on, at most so many whole times the side's `whole` of them. */
+static inline ct_points ct_bilinear_vectors(const ct_bilinear_plan *p, const ct_bilinear_side *s, ct_points points, int64_t first,
+                                            int64_t count)
+{
+    points.at += first * s->phases * p->v->lanes / p->v->panel * points.panel;
+    points.first += first, points.last = least(points.first + count, points.last);
+    return points;
+}
+
+/* Of kept points, a part of the tiles. */
+static inline ct_points ct_bilinear_tiles(const ct_bilinear_plan *p, ct_points points, int64_t part, int64_t parts)
+{
+    const int64_t tiles = points.end - points.begin, begin = ct_bilinear_whole(p, part * tiles / parts);
+    points.end = points.begin + ct_bilinear_whole(p, (part + 1) * tiles / parts);
+    points.begin += begin, points.at += begin * p->v->panel;
+    return points;
+}
+
+/* Groups that run side by side: what is kept for them is bounded, however many there are. */
+static inline int64_t ct_bilinear_together(const ct_bilinear_plan *p, int64_t floats)
+{
+    const int64_t most_groups = most(1, least(CT_BILINEAR_KEPT / most(floats, 1), p->form->groups));
+    return ceil_divide(p->form->groups, ceil_divide(p->form->groups, most_groups));
+}
+
 static inline void ct_bilinear_zero(float *to, int64_t count) { memset(to, 0, (size_t)count * sizeof *to); }
 
 /* Floats of scratch that the transforms of data need, and those of weights. */
@@ -124,7 +152,7 @@ int64_t ct_bilinear_rows(const ct_bilinear_plan *p, bool to_x, int64_t begin, in
 /* The weight map's last step: [point][panel][o][lane], lanes of x's vectors [first, last), for o in [begin, end) → w. */
 void ct_bilinear_weights_from(const ct_bilinear_plan *p, const ct_points *points, float *w, float *scratch);
 
-/* conv_weight of one group: w ← Σ over tiles. false when memory is out. */
+/* conv_weight: w ← Σ over tiles. false when memory is out. */
 bool ct_bilinear_run_weight(ct_tape *tape, const ct_bilinear_plan *p, const float *x, const float *y, float *w);
 
 #endif

@@ -49,6 +49,8 @@ static void finish_side(const ct_bilinear_plan *p, ct_bilinear_side *s, int64_t 
     s->vectors = ceil_divide(channels, p->v->lanes);
     s->phases = s->taps * s->along[HEIGHT] * s->along[WIDTH];
     s->panels = ceil_divide(s->vectors * s->phases * p->v->lanes, p->v->panel);
+    for (s->whole = 1; s->whole * s->phases * p->v->lanes % p->v->panel; s->whole++)
+        ;
     s->apart = s->planes * s->extent[HEIGHT] * s->extent[WIDTH];
     s->image = channels * p->form->groups * s->apart;
 }
@@ -95,6 +97,7 @@ bool ct_bilinear_plan_make(const ct_conv_form *f, const ct_vectors *v, ct_biline
     finish_side(&p, &p.y, f->y_channels / f->groups, f->y);
     if (p.x.phases > CT_BILINEAR_MOST_PHASES)
         return false;
+    p.weights = p.x.channels * p.y.channels * f->k[0] * f->k[1] * f->k[2];
     p.scratch = most(ct_bilinear_data_scratch(&p), ct_bilinear_weights_scratch(&p));
     *plan = p;
     return true;
