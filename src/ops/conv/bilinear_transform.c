@@ -67,13 +67,41 @@ static ct_window window_of(const ct_bilinear_plan *p, const ct_bilinear_side *s,
     return w;
 }
 
-/* The window in the plane that a tap of the first axis reads; false when that lies in the padding. */
-static bool move_to_plane(const ct_bilinear_plan *p, const ct_bilinear_side *s, const struct strip *strip, int64_t tap, ct_window *w)
-{
-    int64_t plane = strip->plane % p->y.planes * s->plane + tap * s->tap - s->before;
+/* Where a walk over vectors, their strips of tiles and the first axis's taps is. */
+struct place {
+    int64_t vector, tile, tap;
+    struct strip strip;
+};
 
-    w->first += plane * s->extent[HEIGHT] * s->extent[WIDTH];
-    return plane >= 0 && plane < s->planes;
+static struct place first_place(const ct_bilinear_plan *p, const ct_points *points)
+{
+    const bool none = points->begin == points->end;
+    return (struct place){ none ? points->last : points->first, points->begin, 0, strip_at(p, points->begin, points->end) };
+}
+
+static struct place place_after(const ct_bilinear_plan *p, const ct_bilinear_side *s, const ct_points *points, struct place at)
+{
+    if (++at.tap < s->taps)
+        return at;
+    at.tap = 0;
+    at.tile += at.strip.tiles;
+    if (at.tile == points->end)
+        at.vector++, at.tile = points->begin;
+    at.strip = strip_at(p, at.tile, points->end);
+    return at;
+}
+
+/* The window in the plane that the tap reads; below the image, where all is 0, when that plane lies in the padding. */
+static ct_window window_at(const ct_bilinear_plan *p, const ct_bilinear_side *s, const struct place *at, float *scratch)
+{
+    const int64_t plane = at->strip.plane % p->y.planes * s->plane + at->tap * s->tap - s->before;
+    ct_window w = window_of(p, s, at->vector, &at->strip, scratch);
+
+    if (plane >= 0 && plane < s->planes)
+        w.first += plane * s->extent[HEIGHT] * s->extent[WIDTH];
+    else
+        w.row = s->extent[HEIGHT];
+    return w;
 }
 
 /* Behind the group's channels of the last image. */
@@ -89,30 +117,27 @@ void ct_bilinear_to_points(const ct_bilinear_plan *p, const ct_bilinear_side *s,
     const int64_t lanes = p->v->lanes, high = p->alpha[HEIGHT], apart = p->dilation[WIDTH], step = s->stride[WIDTH] * apart * lanes;
     const ct_lines to = { points->point, apart * p->v->panel, p->alpha[WIDTH] * points->point };
 
-    for (int64_t vector = points->first; vector < points->last; vector++)
-        for (int64_t tile = points->begin; tile < points->end;) {
-            struct strip strip = strip_at(p, tile, points->end);
-            for (int64_t tap = 0; tap < s->taps; tap++) {
-                ct_window w = window_of(p, s, vector, &strip, scratch);
-                float *half = w.dense + w.rows * w.pitch;
+    for (struct place at = first_place(p, points), next; at.vector < points->last; at = next) {
+        next = place_after(p, s, points, at);
+        const ct_window w = window_at(p, s, &at, scratch), ahead = window_at(p, s, &next, scratch);
+        float *half = w.dense + w.rows * w.pitch;
 
-                if (!move_to_plane(p, s, &strip, tap, &w))
-                    w.row = s->extent[HEIGHT]; /* below the image all is 0 */
-                ct_window_load(p->v, &w, data, end);
-                for (int64_t i = 0; i < s->along[HEIGHT]; i++) {
-                    s->to[HEIGHT](w.stage + ct_bilinear_phase(s, HEIGHT, i) * w.pitch, (ct_lines){ s->stride[HEIGHT] * w.pitch, lanes, 0 }, half,
-                                  (ct_lines){ w.pitch, lanes, 0 }, w.columns, 1);
-                    for (int64_t j = 0; j < s->along[WIDTH]; j++) {
-                        float *place = ct_bilinear_place(p, s, points, vector, (tap * s->along[HEIGHT] + i) * s->along[WIDTH] + j);
-                        for (int64_t image = 0; image < apart; image++)
-                            s->to[WIDTH](half + (ct_bilinear_phase(s, WIDTH, j) * apart + image) * lanes,
-                                         (ct_lines){ step, p->m[WIDTH] * step, w.pitch },
-                                         place + (tile - points->begin + image) * p->v->panel, to, strip.count, high);
-                    }
-                }
+        ct_window_load(p->v, &w, data, end);
+        for (int64_t i = 0; i < s->along[HEIGHT]; i++) {
+            s->to[HEIGHT](w.stage + ct_bilinear_phase(s, HEIGHT, i) * w.pitch, (ct_lines){ s->stride[HEIGHT] * w.pitch, lanes, 0 }, half,
+                          (ct_lines){ w.pitch, lanes, 0 }, w.columns, 1);
+            for (int64_t j = 0; j < s->along[WIDTH]; j++) {
+                const int64_t phase = i * s->along[WIDTH] + j, phases = s->along[HEIGHT] * s->along[WIDTH];
+                float *to_place = ct_bilinear_place(p, s, points, at.vector, at.tap * phases + phase);
+
+                ct_window_prefetch(&ahead, data, phase, phases);
+                for (int64_t image = 0; image < apart; image++)
+                    s->to[WIDTH](half + (ct_bilinear_phase(s, WIDTH, j) * apart + image) * lanes,
+                                 (ct_lines){ step, p->m[WIDTH] * step, w.pitch },
+                                 to_place + (at.tile - points->begin + image) * p->v->panel, to, at.strip.count, high);
             }
-            tile += strip.tiles;
         }
+    }
 }
 
 /* What the strips before this one have left where it overlaps them: its first rows, its first columns; of several planes, anywhere. */
@@ -134,16 +159,16 @@ static void load_overlap(const ct_bilinear_plan *p, const ct_bilinear_side *s, c
 }
 
 /* Before a plane's first strip, of several planes an image's: pixels behind the last tile belong to none, nor do planes between the taps'. */
-static void clear_rest(const ct_bilinear_plan *p, const ct_bilinear_side *s, int64_t vector, const struct strip *strip, float *data,
+static void clear_rest(const ct_bilinear_plan *p, const ct_bilinear_side *s, const struct place *at, float *data,
                        float *scratch)
 {
-    const bool first = strip->row == 0 && strip->shift == 0 && strip->column == 0 && (!s->deep || strip->plane % p->y.planes == 0);
+    const struct strip *strip = &at->strip;
+    const bool first = at->tap == 0 && strip->row == 0 && strip->shift == 0 && strip->column == 0 &&
+                       (!s->deep || strip->plane % p->y.planes == 0);
     const int64_t floats = s->deep ? s->apart : s->extent[HEIGHT] * s->extent[WIDTH];
-    ct_window w = window_of(p, s, vector, strip, scratch);
+    const ct_window w = s->deep ? window_of(p, s, at->vector, strip, scratch) : window_at(p, s, at, scratch);
     bool rest = s->deep;
 
-    if (!s->deep)
-        move_to_plane(p, s, strip, 0, &w);
     for (int a = 0; a < AXES; a++)
         rest |= reach(s, p, a, p->tiles[a] / p->dilation[a]) - s->padding[a] < s->extent[a];
     for (int64_t l = 0; first && rest && l < w.valid; l++)
@@ -157,34 +182,33 @@ void ct_bilinear_from_points(const ct_bilinear_plan *p, const ct_bilinear_side *
     const int64_t lanes = p->v->lanes, high = p->alpha[HEIGHT], apart = p->dilation[WIDTH], step = s->stride[WIDTH] * apart * lanes;
     const ct_lines from = { points->point, apart * p->v->panel, p->alpha[WIDTH] * points->point };
 
-    for (int64_t vector = points->first; vector < points->last; vector++)
-        for (int64_t tile = points->begin; tile < points->end;) {
-            struct strip strip = strip_at(p, tile, points->end);
-            if (s->overlap)
-                clear_rest(p, s, vector, &strip, data, scratch);
-            for (int64_t tap = 0; tap < s->taps; tap++) {
-                ct_window w = window_of(p, s, vector, &strip, scratch);
-                float *half = w.dense + w.rows * w.pitch;
+    for (struct place at = first_place(p, points), next; at.vector < points->last; at = next) {
+        next = place_after(p, s, points, at);
+        const ct_window w = window_at(p, s, &at, scratch), ahead = window_at(p, s, &next, scratch);
+        float *half = w.dense + w.rows * w.pitch;
 
-                if (!move_to_plane(p, s, &strip, tap, &w))
-                    continue;
-                if (s->overlap)
-                    load_overlap(p, s, &w, &strip, data, end);
-                for (int64_t i = 0; i < s->along[HEIGHT]; i++) {
-                    if (s->overlap)
-                        ct_bilinear_zero(half, high * w.pitch);
-                    for (int64_t j = 0; j < s->along[WIDTH]; j++) {
-                        const float *place = ct_bilinear_place(p, s, points, vector, (tap * s->along[HEIGHT] + i) * s->along[WIDTH] + j);
-                        for (int64_t image = 0; image < apart; image++)
-                            s->from[WIDTH](place + (tile - points->begin + image) * p->v->panel, from,
-                                           half + (ct_bilinear_phase(s, WIDTH, j) * apart + image) * lanes,
-                                           (ct_lines){ step, p->m[WIDTH] * step, w.pitch }, strip.count, high);
-                    }
-                    s->from[HEIGHT](half, (ct_lines){ w.pitch, lanes, 0 }, w.stage + ct_bilinear_phase(s, HEIGHT, i) * w.pitch,
-                                    (ct_lines){ s->stride[HEIGHT] * w.pitch, lanes, 0 }, w.columns, 1);
-                }
-                ct_window_store(p->v, &w, data);
+        if (s->overlap)
+            clear_rest(p, s, &at, data, scratch);
+        if (w.row >= s->extent[HEIGHT])
+            continue;
+        if (s->overlap)
+            load_overlap(p, s, &w, &at.strip, data, end);
+        for (int64_t i = 0; i < s->along[HEIGHT]; i++) {
+            if (s->overlap)
+                ct_bilinear_zero(half, high * w.pitch);
+            for (int64_t j = 0; j < s->along[WIDTH]; j++) {
+                const int64_t phase = i * s->along[WIDTH] + j, phases = s->along[HEIGHT] * s->along[WIDTH];
+                const float *from_place = ct_bilinear_place(p, s, points, at.vector, at.tap * phases + phase);
+
+                ct_window_prefetch(&ahead, data, phase, phases);
+                for (int64_t image = 0; image < apart; image++)
+                    s->from[WIDTH](from_place + (at.tile - points->begin + image) * p->v->panel, from,
+                                   half + (ct_bilinear_phase(s, WIDTH, j) * apart + image) * lanes,
+                                   (ct_lines){ step, p->m[WIDTH] * step, w.pitch }, at.strip.count, high);
             }
-            tile += strip.tiles;
+            s->from[HEIGHT](half, (ct_lines){ w.pitch, lanes, 0 }, w.stage + ct_bilinear_phase(s, HEIGHT, i) * w.pitch,
+                            (ct_lines){ s->stride[HEIGHT] * w.pitch, lanes, 0 }, w.columns, 1);
         }
+        ct_window_store(p->v, &w, data);
+    }
 }

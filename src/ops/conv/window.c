@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { LINE = 16 /* floats of a cache line */ };
+
 /* The part that lies inside. */
 struct part {
     int64_t top, bottom, left, right;
@@ -81,6 +83,20 @@ void ct_window_load(const ct_vectors *v, const ct_window *w, const float *data, 
             copy(v, w->dense + (r - in.top) * width * v->lanes, v->lanes, width, row + in.left * w->step, w->step);
         zero(v, row + in.right * w->step, w->columns - in.right, w->step);
     }
+}
+
+/* Into the second-level cache: a window with its stage is as large as the first. */
+void ct_window_prefetch(const ct_window *w, const float *data, int64_t part, int64_t parts)
+{
+    const struct part in = inside(w);
+    const int64_t rows = in.bottom - in.top, width = in.right - in.left;
+    const bool whole = w->skip == 0 && width == w->extent[WIDTH];
+    const int64_t runs = whole ? least(rows, 1) : rows, run = whole ? rows * width : width;
+
+    for (int64_t l = part * w->valid / parts; l < (part + 1) * w->valid / parts; l++)
+        for (int64_t r = 0; r < runs; r++)
+            for (int64_t i = 0; i < run; i += LINE)
+                __builtin_prefetch(data + place(w, in.top + r, in.left) + l * w->apart + i, 0, 2);
 }
 
 void ct_window_store(const ct_vectors *v, const ct_window *w, float *data)

@@ -21,6 +21,8 @@ typedef struct ct_window {
 
 /* Fills the stage; zero outside the plane. */
 void ct_window_load(const ct_vectors *v, const ct_window *w, const float *data, const float *end);
+/* Asks memory for the lines of one of `parts` even parts of the channels, to be loaded or stored soon. */
+void ct_window_prefetch(const ct_window *w, const float *data, int64_t part, int64_t parts);
 /* Writes the part of the stage that lies inside the plane. */
 void ct_window_store(const ct_vectors *v, const ct_window *w, float *data);
 
