@@ -116,10 +116,12 @@ void ct_bilinear_to_points(const ct_bilinear_plan *p, const ct_bilinear_side *s,
     const float *end = data_end(p, s, data);
     const int64_t lanes = p->v->lanes, high = p->alpha[HEIGHT], apart = p->dilation[WIDTH], step = s->stride[WIDTH] * apart * lanes;
     const ct_lines to = { points->point, apart * p->v->panel, p->alpha[WIDTH] * points->point };
+    struct place at = first_place(p, points), next;
+    ct_window w = window_at(p, s, &at, scratch), ahead;
 
-    for (struct place at = first_place(p, points), next; at.vector < points->last; at = next) {
+    for (; at.vector < points->last; at = next, w = ahead) {
         next = place_after(p, s, points, at);
-        const ct_window w = window_at(p, s, &at, scratch), ahead = window_at(p, s, &next, scratch);
+        ahead = window_at(p, s, &next, scratch);
         float *half = w.dense + w.rows * w.pitch;
 
         ct_window_load(p->v, &w, data, end);
@@ -181,10 +183,12 @@ void ct_bilinear_from_points(const ct_bilinear_plan *p, const ct_bilinear_side *
     const float *end = data_end(p, s, data);
     const int64_t lanes = p->v->lanes, high = p->alpha[HEIGHT], apart = p->dilation[WIDTH], step = s->stride[WIDTH] * apart * lanes;
     const ct_lines from = { points->point, apart * p->v->panel, p->alpha[WIDTH] * points->point };
+    struct place at = first_place(p, points), next;
+    ct_window w = window_at(p, s, &at, scratch), ahead;
 
-    for (struct place at = first_place(p, points), next; at.vector < points->last; at = next) {
+    for (; at.vector < points->last; at = next, w = ahead) {
         next = place_after(p, s, points, at);
-        const ct_window w = window_at(p, s, &at, scratch), ahead = window_at(p, s, &next, scratch);
+        ahead = window_at(p, s, &next, scratch);
         float *half = w.dense + w.rows * w.pitch;
 
         if (s->overlap)
