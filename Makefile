@@ -66,6 +66,10 @@ $(BUILD)/libcotangent.so: $(BUILD)/$(SONAME)
 ISA_v4       := -march=x86-64-v4 -mprefer-vector-width=512 -DCT_VARIANT_NAME='"x86-64-v4"'
 ISA_v3       := -march=x86-64-v3 -DCT_VARIANT_NAME='"x86-64-v3"'
 ISA_baseline := -DCT_VARIANT_NAME='"baseline"'
+# These kernels read half a line of memory at a time, which Zen 4 does faster than whole lines from beyond L1 (docs/performance.md).
+HALVES := elementwise loss move pool
+$(foreach kernel,$(HALVES),$(BUILD)/src/ops/kernels/$(kernel).f32.v4.o $(BUILD)/src/ops/kernels/$(kernel).f64.v4.o): \
+    ISA_v4 += -mprefer-vector-width=256
 define COMPILE_FOR
 $(BUILD)/%.$(1).o: %.c
 	@mkdir -p $$(@D)

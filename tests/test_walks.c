@@ -125,3 +125,31 @@ Test(walks, reductions_of_everything)
     for (int trial = 0; trial < 12; trial++)
         expect_reduction(&state, trial, CT_SHAPE(3, 211, 307 + trial), true);
 }
+
+/* Row p's largest value stands at p, and, where it is asked for, a NaN at the other end. */
+Test(walks, extremes_at_every_place)
+{
+    static const int64_t lengths[] = { 1, 2, 63, 64, 65, 100, 128, 191 };
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+        for (int kind = 0; kind < 4; kind++) {
+            const int64_t n = lengths[l];
+            const bool nan = kind % 2 != 0;
+            ct_tape *tape = ct_tape_new();
+            ct_tensor *x = ct_tensor_full(CT_F64, CT_SHAPE(n, n), -3);
+            for (int64_t p = 0; p < n; p++) {
+                double *row = (double *)ct_tensor_data_mutable(x) + p * n;
+                row[p] = -2;
+                if (nan)
+                    row[n - 1 - p] = NAN;
+            }
+            ct_tensor *same = ct_tensor_cast(x, kind < 2 ? CT_F32 : CT_F64);
+            ct_tensor *most = ct_max_axes(tape, same, CT_AXES(1), false);
+            ct_tensor *fewest = ct_min_axes(tape, ct_neg(tape, same), CT_AXES(1), false);
+            for (int64_t p = 0; p < n; p++) {
+                const double a = ct_tensor_at(most, p), b = ct_tensor_at(fewest, p);
+                cr_assert(nan ? isnan(a) && isnan(b) : a == -2 && b == 2, "row %lld of %lld: %g and %g", (long long)p, (long long)n, a,
+                          b);
+            }
+            ct_tensor_release(x), ct_tensor_release(same), ct_tape_free(tape);
+        }
+}

@@ -1,5 +1,8 @@
 /* Elementwise functions: one loop a function, each an expression of v (and the parameters a, b). */
 #include "elementwise.h"
+
+#include <string.h>
+
 #include "elementary.h"
 
 static const real one = 1;
@@ -155,6 +158,18 @@ void X(ct_unary_vjp)(enum ct_unary f, const void *x, const void *y, const void *
     unary_vjp[f](x, y, g, dx, (real)a, (real)b, begin, end);
 }
 
+/* Nothing is read, so that whole lines of memory are written at once: they need not be fetched before. */
+static void fill(real *y, real value, int64_t n)
+{
+    typedef real line __attribute__((vector_size(64)));
+    const line all = value - (line){ 0 };
+    int64_t i = 0;
+    for (; i + (int64_t)(sizeof all / sizeof value) <= n; i += (int64_t)(sizeof all / sizeof value))
+        memcpy(y + i, &all, sizeof all);
+    for (; i < n; i++)
+        y[i] = value;
+}
+
 /* The same loop for each pair of strides, so that the compiler vectorises every one. */
 #define BINARY_LOOP(ia, ib, expression)         \
     for (int64_t i = 0; i < n; i++) {           \
@@ -172,8 +187,10 @@ void X(ct_unary_vjp)(enum ct_unary f, const void *x, const void *y, const void *
             BINARY_LOOP(i, 0, expression)                                                             \
         else if (sb == 1)                                                                             \
             BINARY_LOOP(0, i, expression)                                                             \
-        else                                                                                          \
-            BINARY_LOOP(0, 0, expression)                                                             \
+        else {                                                                                        \
+            const real u = a[0], v = b[0];                                                            \
+            fill(y, (expression), n);                                                                 \
+        }                                                                                             \
     }
 
 BINARY(add, u + v)

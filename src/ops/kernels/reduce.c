@@ -1,11 +1,14 @@
 /* Reductions over any set of axes. Memory is read in its order: along rows where the last axis is reduced, else by stretches of
  * neighbouring outputs. */
 #include "reduce.h"
+
+#include <string.h>
+
 #include "../../tensor/whole.h"
 #include "real.h"
 #include "sums.h"
 
-enum { STRETCH = 512, MANY = 4 * LANES };
+enum { STRETCH = 512 };
 
 static double sum_row(const real *x, int64_t n)
 {
@@ -34,22 +37,37 @@ static void sum_stretch(const real *restrict x, int64_t n, int64_t stride, int64
 static real larger(real a, real b) { return a >= b || a != a ? a : b; }
 static real smaller(real a, real b) { return a <= b || a != a ? a : b; }
 
-#define EXTREME(name, better)                                                                                               \
+/* A row's values are compared as if none were NaN, four lines of memory at a time, the last ones perhaps twice; a row that has one is
+ * gone through again. */
+#define EXTREME(name, better, beats)                                                                                        \
+    static real name##_one_by_one(const real *x, int64_t n)                                                                 \
+    {                                                                                                                       \
+        real best = x[0];                                                                                                   \
+        for (int64_t i = 1; i < n; i++)                                                                                     \
+            best = better(best, x[i]);                                                                                      \
+        return best;                                                                                                        \
+    }                                                                                                                       \
+    static inline real name##_of_two(real a, real b) { return a beats b ? a : b; }                                          \
     static real name##_row(const real *x, int64_t n)                                                                        \
     {                                                                                                                       \
-        real best[MANY], result = x[0];                                                                                     \
-        int64_t i = 0;                                                                                                      \
-        for (int lane = 0; lane < MANY; lane++)                                                                             \
-            best[lane] = x[0];                                                                                              \
-        for (; i + MANY <= n; i += MANY)                                                                                    \
-            _Pragma("omp simd")                                                                                             \
-            for (int lane = 0; lane < MANY; lane++)                                                                         \
-                best[lane] = better(best[lane], x[i + lane]);                                                               \
-        for (; i < n; i++)                                                                                                  \
-            result = better(result, x[i]);                                                                                  \
-        for (int lane = 0; lane < MANY; lane++)                                                                             \
-            result = better(result, best[lane]);                                                                            \
-        return result;                                                                                                      \
+        real best[LANES], nan[LANES] = { 0 };                                                                               \
+        if (n < 4 * LANES)                                                                                                  \
+            return name##_one_by_one(x, n);                                                                                 \
+        memcpy(best, x, sizeof best);                                                                                       \
+        for (int64_t i = 0; i < n; i += 4 * LANES) {                                                                        \
+            const real *some = x + least(i, n - 4 * LANES);                                                                 \
+            for (int l = 0; l < LANES; l++) {                                                                               \
+                const real a = some[l], b = some[LANES + l], c = some[2 * LANES + l], d = some[3 * LANES + l];              \
+                nan[l] = (a != a) | (b != b) | (c != c) | (d != d) ? 1 : nan[l];                                            \
+                best[l] = name##_of_two(best[l], name##_of_two(name##_of_two(a, b), name##_of_two(c, d)));                  \
+            }                                                                                                               \
+        }                                                                                                                   \
+        for (int width = LANES / 2; width > 0; width /= 2)                                                                  \
+            for (int l = 0; l < width; l++) {                                                                               \
+                best[l] = name##_of_two(best[l], best[l + width]);                                                          \
+                nan[l] += nan[l + width];                                                                                   \
+            }                                                                                                               \
+        return nan[0] > 0 ? name##_one_by_one(x, n) : best[0];                                                              \
     }                                                                                                                       \
     static void name##_stretch(const real *restrict x, int64_t n, int64_t stride, int64_t count, double *restrict extreme)  \
     {                                                                                                                       \
@@ -62,8 +80,8 @@ static real smaller(real a, real b) { return a <= b || a != a ? a : b; }
         for (int64_t j = 0; j < count; j++)                                                                                 \
             extreme[j] = (double)best[j];                                                                                   \
     }
-EXTREME(max, larger)
-EXTREME(min, smaller)
+EXTREME(max, larger, >)
+EXTREME(min, smaller, <)
 
 /* One row of the last reduced axis, taken into the results of `count` outputs: neighbours when the row is not. */
 static void take_in(enum ct_reducer f, const real *x, int64_t n, int64_t stride, int64_t count, double *result)
