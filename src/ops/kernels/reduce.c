@@ -58,7 +58,7 @@ static real smaller(real a, real b) { return a <= b || a != a ? a : b; }
             const real *some = x + least(i, n - 4 * LANES);                                                                 \
             for (int l = 0; l < LANES; l++) {                                                                               \
                 const real a = some[l], b = some[LANES + l], c = some[2 * LANES + l], d = some[3 * LANES + l];              \
-                nan[l] = (a != a) | (b != b) | (c != c) | (d != d) ? 1 : nan[l];                                            \
+                nan[l] = ((a != a) | (b != b) | (c != c) | (d != d)) ? 1 : nan[l];                                          \
                 best[l] = name##_of_two(best[l], name##_of_two(name##_of_two(a, b), name##_of_two(c, d)));                  \
             }                                                                                                               \
         }                                                                                                                   \
