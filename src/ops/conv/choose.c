@@ -27,22 +27,24 @@ static double weights(const ct_conv_form *f)
     return (double)f->y_channels * (double)(f->x_channels / f->groups) * volume(f->k);
 }
 
-/* Copies each number of the columns, row by row, and multiplies, image by image; matrices of few rows or columns multiply slowly. */
+/* Copies each number of the columns, row by row, and multiplies, image by image; conv_weight's matrices of few rows multiply slowly. What
+ * does not stay in the last-level cache costs again. */
 static double columns(const ct_conv_form *f, ct_conv_map map)
 {
-    double in = (double)(f->x_channels / f->groups), out = (double)(f->y_channels / f->groups), images = (double)f->batch;
+    double images = (double)f->batch;
+    double numbers = images * ((double)f->x_channels * volume(f->x) + (double)f->y_channels * volume(f->y));
     bool own = volume(f->k) == 1 && volume(f->x) == volume(f->y) && volume(f->stride) == 1; /* x is its own columns */
     double copied = own ? 0 : images * (double)f->x_channels * volume(f->k) * volume(f->y);
-    double slower = 1 + 0.8 / out + 3.4 / (in * volume(f->k)) + 1.9 / volume(f->y);
-    double added = map == CT_MAP_WEIGHT ? 0.7 * weights(f) * fmin(images, 8) : 0;
+    double slower = map == CT_MAP_WEIGHT ? 1 + 7 * (double)f->groups / ((double)f->x_channels * volume(f->k)) : 1;
+    double added = map == CT_MAP_WEIGHT ? 0.5 * weights(f) * fmin(images, 8) : 0;
     if (ct_conv_is_dense(f))
         return 1000 + ct_conv_work(f) / (products_per_ns * 0.8) + 0.1 * weights(f);
-    return 1300 + 110 * images * (double)f->groups + copied * (0.19 + 6 / (double)f->y[2]) +
-           ct_conv_work(f) / (products_per_ns * 0.75) * slower + added;
+    return 1300 + 110 * images * (double)f->groups + copied * (0.25 + 6 / (double)f->y[2]) +
+           ct_conv_work(f) / (products_per_ns * 0.75) * slower + added + 0.28 * fmax(0, numbers - 3e6);
 }
 
-/* The products of all points, and the transforms of data and weights, group by group. Channels come in vectors. One point is no gain. */
-static double bilinear(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
+/* The products of all points, and the transforms of data and weights. Channels come in vectors. One point is no gain. */
+static double bilinear(const ct_conv_form *f, ct_dtype dtype)
 {
     ct_bilinear_plan plan;
     const ct_vectors *v = ct_vectors_built[0];
@@ -50,21 +52,23 @@ static double bilinear(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
     if (dtype != CT_F32 || !ct_bilinear_plan_make(f, v, &plan) || plan.points == 1)
         return INFINITY;
     double x = (double)(plan.x.vectors * plan.x.phases * v->lanes), y = (double)(plan.y.vectors * v->lanes);
-    double points = (double)plan.points, tiles = (double)plan.all, source = map == CT_MAP_CONV ? x : y, target = x + y - source;
-    return (double)f->groups *
-           (3700 + points * (x * y * tiles / (products_per_ns * 0.72) + (0.47 * source + 0.08 * target) * tiles + 0.14 * x * y));
+    double all = (double)f->groups * (double)plan.points, tiles = (double)plan.all;
+    return 3700 + all * (x * y * tiles / (products_per_ns * 0.72) + (0.24 * x + 0.22 * y) * tiles + 0.11 * x * y);
 }
 
-/* The products, of whole vectors of lanes and in runs, and moving data and weights. */
+/* The products, of whole vectors of lanes and in runs, and moving data and weights; sums are loaded and stored once a strip of positions. */
 static double panels(const ct_conv_form *f, ct_conv_map map)
 {
-    double lanes = (double)(map == CT_MAP_TRANSPOSE ? f->x_channels : f->y_channels) / (double)f->groups;
+    bool to_x = map == CT_MAP_TRANSPOSE;
+    double lanes = (double)(to_x ? f->x_channels : f->y_channels) / (double)f->groups;
     double x = (double)f->batch * (double)f->x_channels * volume(f->x), y = (double)f->batch * (double)f->y_channels * volume(f->y);
-    double run = (double)((map == CT_MAP_TRANSPOSE ? f->y_channels : f->x_channels) / f->groups) *
-                 (f->dilation[2] == 1 && (map != CT_MAP_TRANSPOSE || f->stride[2] == 1) ? (double)f->k[2] : 1);
-    double source = map == CT_MAP_TRANSPOSE ? y : x, target = x + y - source;
-    return ct_conv_work(f) * ceil(lanes / 16) * 16 / lanes * (1 + 1.1 / run) / (products_per_ns * 0.9) + 0.24 * source + 0.33 * target +
-           0.58 * weights(f);
+    double run = (double)((to_x ? f->y_channels : f->x_channels) / f->groups) *
+                 (f->dilation[2] == 1 && (!to_x || f->stride[2] == 1) ? (double)f->k[2] : 1);
+    double positions = to_x ? ceil((double)f->x[1] / (double)f->stride[1]) * ceil((double)f->x[2] / (double)f->stride[2])
+                            : (double)f->y[1] * (double)f->y[2];
+    double slower = 1 + 0.9 / run + (map == CT_MAP_WEIGHT ? 17 : 2.3) / positions, source = to_x ? y : x, target = x + y - source;
+    return ct_conv_work(f) * ceil(lanes / 16) * 16 / lanes * slower / (products_per_ns * 0.88) + 0.19 * source + 0.28 * target +
+           0.12 * weights(f);
 }
 
 /* The same lane by lane, over all groups' channels at once; each channel of a group is gathered for all of the others. */
@@ -104,7 +108,7 @@ ct_conv_choice ct_conv_choose(const ct_conv_form *form, ct_conv_map map, ct_dtyp
             [CT_ALGORITHM_REFERENCE] = reference(form, map),
             [CT_ALGORITHM_COLUMNS] = columns(form, map),
             [CT_ALGORITHM_DIRECT] = direct(form, map, dtype),
-            [CT_ALGORITHM_BILINEAR] = bilinear(form, map, dtype),
+            [CT_ALGORITHM_BILINEAR] = bilinear(form, dtype),
         },
     };
 
