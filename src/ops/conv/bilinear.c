@@ -7,7 +7,8 @@
  * Work is cut into pieces by the shape alone, and a piece owns what it writes. */
 #include "bilinear.h"
 
-#define CHUNK 32 /* tiles of a piece, about: what their points take should stay in the second-level cache */
+#define CHUNK 32                       /* tiles of a piece, about: what their points take should stay in the second-level cache */
+#define CHUNK_FLOATS ((int64_t)1 << 18) /* of their points at a time, where the source has many channels */
 
 struct job {
     const ct_bilinear_plan *p;
@@ -25,7 +26,7 @@ struct job {
     int64_t ranges, blocks, block; /* of tiles; of the target's vectors; vectors of a block */
     int64_t unit;                  /* tiles of a range are a multiple of it: a plane's, where tiles overlap, or an image's */
     int64_t chunk;                 /* tiles at a time */
-    int64_t rows_block;            /* vectors of the source at a time, where weights are not kept */
+    int64_t rows_block;            /* vectors of the source at a time */
 };
 
 /* The group that a piece belongs to, and the piece's number there. */
@@ -96,7 +97,7 @@ static void with_weights(void *context, int lane, int64_t piece)
     const ct_bilinear_plan *p = job.p;
     int64_t range = piece / job.blocks, first = piece % job.blocks * job.block, units = p->all / job.unit;
     int64_t begin = range * units / job.ranges * job.unit, end = (range + 1) * units / job.ranges * job.unit;
-    int64_t last = least(first + job.block, job.target->vectors), rows = ct_bilinear_rows(p, job.to_x, 0, job.source->vectors);
+    int64_t last = least(first + job.block, job.target->vectors);
     ct_points weights = ct_bilinear_vectors(p, job.target, kept_weights(&job), first, job.block);
     float *scratch = lane_scratch(&job, lane);
     int64_t *runs = (int64_t *)scratch;
@@ -104,13 +105,19 @@ static void with_weights(void *context, int lane, int64_t piece)
     scratch += runs_floats(&job);
     for (int64_t tile = begin; tile < end; tile += job.chunk) {
         int64_t tiles = least(job.chunk, end - tile);
-        ct_points source =
-            ct_bilinear_points(p, scratch + p->scratch, job.source->phases, 0, job.source->vectors, tile, tile + tiles, tiles);
-        ct_points target = ct_bilinear_points(p, source.at + p->points * source.point, job.target->phases, first, last, tile,
-                                              tile + tiles, tiles);
+        ct_points target =
+            ct_bilinear_points(p, scratch + p->scratch, job.target->phases, first, last, tile, tile + tiles, tiles);
 
-        ct_bilinear_to_points(p, job.source, job.data, &source, scratch);
-        multiply(&job, &source, &weights, &target, tiles, rows, false, runs);
+        for (int64_t from = 0; from < job.source->vectors; from += job.rows_block) {
+            int64_t to = least(from + job.rows_block, job.source->vectors);
+            ct_points source = ct_bilinear_points(p, target.at + p->points * target.point, job.source->phases, from, to, tile,
+                                                  tile + tiles, tiles);
+            ct_points part = weights;
+
+            part.at += ct_bilinear_rows(p, job.to_x, 0, from) * p->v->panel;
+            ct_bilinear_to_points(p, job.source, job.data, &source, scratch);
+            multiply(&job, &source, &part, &target, tiles, ct_bilinear_rows(p, job.to_x, from, to), from > 0, runs);
+        }
         ct_bilinear_from_points(p, job.target, &target, job.out, scratch);
     }
 }
@@ -161,46 +168,60 @@ static void keep_data(void *context, int lane, int64_t piece)
     ct_bilinear_to_points(job.p, source, job.data, &points, lane_scratch(&job, lane));
 }
 
+/* Blocks of the target's vectors, and of the source's, whose partial sums are whole. */
+static void plan_with_data(struct job *job, int64_t wanted, int64_t partial)
+{
+    const ct_bilinear_side *source = job->source, *target = job->target;
+    const ct_bilinear_plan *p = job->p;
+    const int64_t wholes = ceil_divide(source->vectors, source->whole), few = 4 * p->v->panel;
+
+    job->parts = least(ceil_divide(wanted, wholes), ceil_divide(p->all, CHUNK));
+    job->keep_pieces = wholes * job->parts;
+    job->block = target->whole * most(1, least(few / (target->whole * target->phases * p->v->lanes),
+                                               ceil_divide(target->vectors, target->whole) / wanted));
+    job->rows_block = partial;
+    job->pieces = ceil_divide(target->vectors, job->block);
+    const int64_t panels = ct_bilinear_panels(p, job->block, target->phases), rows = partial * source->phases * p->v->lanes;
+    job->scratch_floats += p->points * (ct_bilinear_stride(p, panels, p->all) + ct_bilinear_stride(p, panels, rows));
+}
+
+/* Ranges of tiles; where they are few, blocks of the target's vectors, too. */
+static void plan_with_weights(struct job *job, int64_t wanted, int64_t partial)
+{
+    const ct_bilinear_side *source = job->source, *target = job->target;
+    const ct_bilinear_plan *p = job->p;
+    const int64_t wholes = ceil_divide(target->vectors, target->whole);
+
+    job->parts = least(ceil_divide(wanted, wholes), source->vectors);
+    job->keep_pieces = wholes * job->parts;
+    job->unit = target->overlap ? p->tiles[HEIGHT] * p->tiles[WIDTH] * (target->deep ? p->y.planes : 1) : p->dilation[WIDTH];
+    job->ranges = most(1, least(p->all / job->unit, (p->all + CHUNK / 2) / CHUNK));
+    job->block = ceil_divide(wholes, least(ceil_divide(wanted, job->ranges), wholes)) * target->whole;
+    job->blocks = ceil_divide(target->vectors, job->block);
+    job->pieces = job->ranges * job->blocks;
+    const int64_t longest = ceil_divide(p->all / job->unit, job->ranges) * job->unit;
+    job->chunk = ct_bilinear_whole(p, ceil_divide(longest, most(1, (longest + CHUNK / 2) / CHUNK)));
+    const int64_t floats = p->points * ct_bilinear_panels(p, partial, source->phases) * job->chunk * p->v->panel;
+    job->rows_block = least(partial * most(1, CHUNK_FLOATS / most(floats, 1)), source->vectors);
+    job->scratch_floats += p->points * (ct_bilinear_stride(p, ct_bilinear_panels(p, job->rows_block, source->phases), job->chunk) +
+                                        ct_bilinear_stride(p, ct_bilinear_panels(p, job->block, target->phases), job->chunk));
+}
+
 /* The smaller of the two operands is transformed once and kept; the other is transformed piece by piece. */
 static bool run_product(ct_tape *tape, const ct_bilinear_plan *p, bool to_x, const float *data, const float *w, float *out)
 {
     const ct_bilinear_side *source = to_x ? &p->y : &p->x, *target = to_x ? &p->x : &p->y;
     struct job job = { .p = p, .source = source, .target = target, .to_x = to_x, .data = data, .w = w, .out = out };
-    const int64_t rows = ct_bilinear_rows(p, to_x, 0, source->vectors), target_wholes = ceil_divide(target->vectors, target->whole);
+    const int64_t rows = ct_bilinear_rows(p, to_x, 0, source->vectors);
+    const int64_t partial = source->whole * most(1, CT_PARTIAL_SUM / (source->whole * source->phases * p->v->lanes));
 
     job.keep_data = p->all * source->panels <= rows * target->panels;
     job.kept_floats = p->points * (job.keep_data ? ct_bilinear_stride(p, source->panels, p->all)
                                                  : ct_bilinear_stride(p, target->panels, rows));
-    const int64_t together = ct_bilinear_together(p, job.kept_floats), wanted = ceil_divide(CT_BILINEAR_PIECES, together);
-    int64_t lane_floats;
-
-    if (job.keep_data) {
-        const int64_t wholes = ceil_divide(source->vectors, source->whole);
-        job.parts = least(ceil_divide(wanted, wholes), ceil_divide(p->all, CHUNK));
-        job.keep_pieces = wholes * job.parts;
-        job.block = target->whole * most(1, least(4 * p->v->panel / (target->whole * target->phases * p->v->lanes), target_wholes / wanted));
-        job.rows_block = source->whole * most(1, CT_PARTIAL_SUM / (source->whole * source->phases * p->v->lanes));
-        job.pieces = ceil_divide(target->vectors, job.block);
-        lane_floats = p->points *
-                      (ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, target->phases), p->all) +
-                       ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, target->phases), job.rows_block * source->phases * p->v->lanes));
-    } else {
-        job.parts = least(ceil_divide(wanted, target_wholes), source->vectors);
-        job.keep_pieces = target_wholes * job.parts;
-        job.unit = target->overlap ? p->tiles[HEIGHT] * p->tiles[WIDTH] * (target->deep ? p->y.planes : 1) : p->dilation[WIDTH];
-        job.ranges = most(1, least(p->all / job.unit, (p->all + CHUNK / 2) / CHUNK));
-        job.blocks = least(ceil_divide(wanted, job.ranges), target_wholes);
-        job.block = ceil_divide(target_wholes, job.blocks) * target->whole;
-        job.blocks = ceil_divide(target->vectors, job.block);
-        job.pieces = job.ranges * job.blocks;
-        const int64_t longest = ceil_divide(p->all / job.unit, job.ranges) * job.unit;
-        job.chunk = ct_bilinear_whole(p, ceil_divide(longest, most(1, (longest + CHUNK / 2) / CHUNK)));
-        lane_floats = p->points * (ct_bilinear_stride(p, source->panels, job.chunk) +
-                                   ct_bilinear_stride(p, ct_bilinear_panels(p, job.block, target->phases), job.chunk));
-    }
-
+    job.scratch_floats = p->scratch + runs_floats(&job);
+    const int64_t together = ct_bilinear_together(p, job.kept_floats);
+    (job.keep_data ? plan_with_data : plan_with_weights)(&job, ceil_divide(CT_BILINEAR_PIECES, together), partial);
     const int lanes = ct_parallel_lanes(together * most(job.pieces, job.keep_pieces));
-    job.scratch_floats = lane_floats + p->scratch + runs_floats(&job);
 
     ct_tensor *shared = ct_tape_tensor(tape, CT_F32, CT_SHAPE(together, job.kept_floats)), *own = NULL;
     if (shared)
