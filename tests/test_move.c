@@ -214,6 +214,31 @@ Test(move, large_tensors_move_whole)
     ct_tensor_release(x), ct_tensor_release(flat);
 }
 
+/* Rows of every length are padded and cropped to their last value, in memory that held other values before. */
+Test(move, rows_of_any_length_move_whole)
+{
+    static const int64_t lengths[] = { 1, 2, 7, 8, 9, 15, 16, 17, 33, 100, 511, 512, 513, 1023, 1024, 1025, 2000 };
+    enum { ROWS = 3 };
+    ct_tape *tape = ct_tape_new();
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+        for (int kind = 0; kind < 4; kind++) {
+            const int64_t n = lengths[l], before = kind < 2 ? 2 : -(n > 1), after = kind < 2 ? 1 : 3, to = n + before + after;
+            ct_tensor *flat = ct_tensor_arange(kind % 2 ? CT_F32 : CT_F64, ROWS * n), *x = ct_tensor_view(flat, CT_SHAPE(ROWS, n));
+            ct_tape_reset(tape);
+            ct_tensor *y = ct_pad(tape, ct_add_scalar(tape, x, 1), 2, (int64_t[]){ before, after }, CT_ZEROS);
+            ct_tensor *z = ct_pad(tape, ct_add_scalar(tape, x, 1), 4, (int64_t[]){ 0, 0, 1, 2 }, CT_ZEROS);
+            for (int64_t i = 0; i < ROWS; i++)
+                for (int64_t j = 0; j < to; j++) {
+                    const int64_t from = j - before;
+                    cr_assert_eq(ct_tensor_at(y, i * to + j), from < 0 || from >= n ? 0 : (double)(i * n + from + 1));
+                }
+            for (int64_t i = 0; i < (ROWS + 3) * n; i++)
+                cr_assert_eq(ct_tensor_at(z, i), i < n || i >= (ROWS + 1) * n ? 0 : (double)(i - n + 1));
+            ct_tensor_release(x), ct_tensor_release(flat);
+        }
+    ct_tape_free(tape);
+}
+
 Test(move, concat_and_slice)
 {
     ct_tape *tape = ct_tape_new();

@@ -49,6 +49,9 @@ static void find_run(const int64_t offset[], int64_t length, struct ct_index_pla
         if (offset[begin] >= 0 && end - begin > plan->run.end - plan->run.begin)
             plan->run.begin = begin, plan->run.end = end, plan->run.step = step;
     }
+    plan->run.alone = plan->run.end - plan->run.begin < length;
+    for (int64_t i = 0; i < length; i++)
+        plan->run.alone &= offset[i] < 0 || (i >= plan->run.begin && i < plan->run.end);
 }
 
 /* Axes in front that do not change become planes, those behind a contiguous block. */

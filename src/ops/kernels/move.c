@@ -24,6 +24,19 @@ static void add(const real *restrict y, real *restrict x, int64_t n)
         x[i] += y[i];
 }
 
+/* Calling memcpy would take longer than copying a short row. The last line may be copied in part twice. */
+static void copy(const real *restrict x, real *restrict y, int64_t n)
+{
+    enum { LINE = 64 / sizeof(real), MANY = 64 * LINE };
+    if (n < LINE || n > MANY)
+        memcpy(y, x, (size_t)n * sizeof(real));
+    else
+        for (int64_t i = 0; i < n; i += LINE) {
+            const int64_t at = least(i, n - LINE);
+            memcpy(y + at, x + at, 64);
+        }
+}
+
 /* The run of the last axis, all at once. */
 static void pull_run(const struct ct_index_plan *plan, const real *restrict x, real *restrict y)
 {
@@ -32,7 +45,7 @@ static void pull_run(const struct ct_index_plan *plan, const real *restrict x, r
         return;
     x += plan->offset[plan->axes - 1][begin], y += begin * plan->block;
     if (plan->run.step > 0)
-        memcpy(y, x, (size_t)count * sizeof(real));
+        copy(x, y, count);
     else
         for (int64_t i = 0; i < count; i++)
             y[i] = x[-i];
@@ -83,11 +96,18 @@ static void push_each(const struct ct_index_plan *plan, int axis, int64_t begin,
 static void pull(const struct ct_index_plan *plan, int axis, const real *x, real *y)
 {
     if (axis == plan->axes) {
-        memcpy(y, x, (size_t)plan->block * sizeof(real));
+        copy(x, y, plan->block);
         return;
     }
     if (axis + 1 < plan->axes) {
         pull_each(plan, axis, 0, plan->length[axis], x, y);
+        return;
+    }
+    if (plan->run.alone) {
+        const int64_t before = plan->run.begin * plan->stride[axis], to = plan->run.end * plan->stride[axis];
+        memset(y, 0, (size_t)before * sizeof(real));
+        memset(y + to, 0, (size_t)(plan->length[axis] * plan->stride[axis] - to) * sizeof(real));
+        pull_run(plan, x, y);
         return;
     }
     pull_each(plan, axis, 0, plan->run.begin, x, y);
@@ -178,7 +198,7 @@ static void permute_rows(void *context, int64_t begin, int64_t end)
     const int64_t length = job->shape.extent[job->shape.rank - 1];
     for (int64_t row = begin; row < end; row++) {
         const struct place place = place_of(job, row, -1);
-        memcpy(job->y + place.y, job->x + place.x, (size_t)length * sizeof(real));
+        copy(job->x + place.x, job->y + place.y, length);
     }
 }
 

@@ -14,6 +14,7 @@ struct ct_index_plan {
     int64_t block;
     struct {
         int64_t begin, end, step;
+        bool alone; /* the other entries, of which there are some, come from nowhere */
     } run; /* of the last mapped axis: a stretch of entries that are neighbours in x too, in their order (step 1) or against it (−1) */
 };
 
