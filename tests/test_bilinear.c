@@ -240,6 +240,7 @@ Test(bilinear, threads_change_no_bit)
         { { 4, { 5, 24, 19, 20 } }, { 4, { 24, 1, 3, 3 } }, { .padding = { 1, 1 }, .groups = 24 } },
         { { 4, { 1, 1020, 14, 14 } }, { 4, { 1020, 17, 3, 3 } }, { .padding = { 1, 1 }, .groups = 60 } },
         { { 3, { 1, 20, 150 } }, { 3, { 20, 20, 3 } }, { .padding = { 48 }, .dilation = { 48 } } },
+        { { 4, { 1, 40, 16, 16 } }, { 4, { 24, 40, 5, 5 } }, { .stride = { 2, 2 }, .padding = { 2, 2 } } }, /* low strips */
     };
     static const int threads[] = { 1, 2, 3, 4, 8 };
     ct_tape *tape = ct_tape_new();

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { PIECES = 16, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, MOST_PARTS = 64 /* of a run */,
+enum { PIECES = 16, FEW = 4, LONGEST_RUN = 256, STAGE = 1 << 16, MOST_ROWS = 512, LEAST_ROWS = 32, MOST_PARTS = 64 /* of a run */,
        MOST_STRIDE = 8, MOST_KERNEL = 4096 /* taps */, MOST_STAGE = 1 << 24 };
 
 /* One plane of a group's channels, from (row, column) on, channels last. The last vector goes first: what it writes behind a pixel's
@@ -339,6 +339,10 @@ static void plan(ct_direct *job)
     job->panels = ceil_divide(job->lanes_of, v->panel);
     job->group_floats = job->panels * v->panel * job->taps * (to_x ? job->outs : job->in);
     *c = ct_cut_make(f, to_x, to_x ? job->outs : job->in, v->lanes, STAGE, MOST_ROWS);
+    const int64_t pieces = f->batch * c->extent[0] * f->groups * job->panels;
+    if (job->map != CT_MAP_WEIGHT && pieces > 0 && pieces * c->strips < FEW) /* lower strips, so that there is work for threads */
+        *c = ct_cut_make(f, to_x, to_x ? job->outs : job->in, v->lanes, STAGE,
+                         most(LEAST_ROWS, c->extent[1] * c->extent[2] * pieces / FEW));
     job->runs = job->taps * least(MOST_PARTS, c->channels * f->k[2]);
 }
 
