@@ -1,7 +1,8 @@
 /* The proof: over whole grids of geometries, in 1-D to 3-D, the matrix of a transposed convolution is the transposed matrix of the
- * convolution, entry by entry, as equality of doubles; and both are the matrix that the definition writes down. All four ways to fill
- * the border, padding at either end, dilation, groups, and every output_padding that the sizes call for. */
+ * convolution, entry by entry, as equality of numbers; and both are the matrix that the definition writes down. Each algorithm, all four
+ * ways to fill the border, padding at either end, dilation, groups, and every output_padding that the sizes call for. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,21 +95,46 @@ static void describe(const struct geometry *g, char *text, size_t size)
                                    (int)g->axis[i][END], (int)g->axis[i][DILATION]);
 }
 
-static void prove(ct_tape *tape, const struct geometry *g, int number)
+/* Each algorithm's matrix: to the bit, for all numbers are whole; what the bilinear one sums are fractions. */
+static const struct way {
+    ct_algorithm algorithm;
+    ct_dtype dtype;
+    double error;
+} ways[] = {
+    { CT_ALGORITHM_REFERENCE, CT_F64, 0 },
+    { CT_ALGORITHM_COLUMNS, CT_F64, 0 },
+    { CT_ALGORITHM_DIRECT, CT_F32, 0 },
+    { CT_ALGORITHM_BILINEAR, CT_F32, 2e-4 },
+};
+
+static double at(const ct_tensor *t, int64_t i)
+{
+    return ct_tensor_dtype(t) == CT_F64 ? ((const double *)ct_tensor_data(t))[i] : (double)((const float *)ct_tensor_data(t))[i];
+}
+
+static void prove(ct_tape *tape, const struct geometry *g, int number, const struct way *way)
 {
     const int64_t c = g->groups * g->in, o = g->groups * g->out;
     ct_shape x = { g->rank + 2, { 1, c } }, y = { g->rank + 2, { 1, o } }, w = { g->rank + 2, { o, g->in } };
-    struct context forward = { .f = conv[g->rank], .options = { .groups = g->groups, .padding_mode = g->mode } };
+    struct context forward = { .f = conv[g->rank],
+                               .options = { .groups = g->groups, .padding_mode = g->mode, .algorithm = way->algorithm } };
     for (int i = 0; i < g->rank; i++) {
         const int64_t *a = g->axis[i];
         x.extent[2 + i] = a[SIZE], y.extent[2 + i] = outputs(a), w.extent[2 + i] = a[KERNEL];
         forward.options.stride[i] = a[STRIDE], forward.options.dilation[i] = a[DILATION];
         forward.options.padding_begin[i] = a[BEGIN], forward.options.padding_end[i] = a[END];
     }
-    forward.w = ct_tape_tensor(tape, CT_F64, w);
-    double *values = ct_tensor_data_mutable(forward.w);
-    for (int64_t i = 0; i < ct_tensor_count(forward.w); i++)
+    forward.w = ct_tape_tensor(tape, way->dtype, w);
+    const int64_t weights = ct_tensor_count(forward.w);
+    double *values = calloc((size_t)weights, sizeof *values);
+    void *own = ct_tensor_data_mutable(forward.w);
+    for (int64_t i = 0; i < weights; i++) {
         values[i] = (double)((i * 7 + number) % 19 - 9); /* whole, mostly distinct */
+        if (way->dtype == CT_F64)
+            ((double *)own)[i] = values[i];
+        else
+            ((float *)own)[i] = (float)values[i];
+    }
     struct context backward = forward;
     backward.f = transposed[g->rank];
     for (int i = 0; i < g->rank; i++)
@@ -116,25 +142,27 @@ static void prove(ct_tape *tape, const struct geometry *g, int number)
 
     char text[600];
     describe(g, text, sizeof text);
-    ct_tensor *a = ct_matrix(tape, &(ct_function){ apply, &forward, 1 }, CT_F64, x);
-    ct_tensor *b = ct_matrix(tape, &(ct_function){ apply, &backward, 1 }, CT_F64, y);
+    ct_tensor *a = ct_matrix(tape, &(ct_function){ apply, &forward, 1 }, way->dtype, x);
+    ct_tensor *b = ct_matrix(tape, &(ct_function){ apply, &backward, 1 }, way->dtype, y);
     cr_assert(a && b, "%s: %s", text, ct_tape_message(tape));
     const int64_t rows = ct_tensor_size(a, 0), columns = ct_tensor_size(a, 1);
     cr_assert(ct_tensor_size(b, 0) == columns && ct_tensor_size(b, 1) == rows, "%s", text);
     double *wanted = calloc((size_t)(rows * columns), sizeof *wanted);
     define(g, values, columns, wanted);
-    const double *m = ct_tensor_data(a), *t = ct_tensor_data(b);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++)
-            cr_assert(m[i * columns + j] == wanted[i * columns + j] && t[j * rows + i] == m[i * columns + j],
-                      "%s: entry (%d, %d): conv %g, conv_transpose %g, by definition %g", text, (int)i, (int)j, m[i * columns + j],
-                      t[j * rows + i], wanted[i * columns + j]);
-    if (number % 16 == 0) { /* the same by the derivative of conv: a third way to its transpose */
-        ct_tensor *v = ct_transpose_matrix(tape, &(ct_function){ apply, &forward, 1 }, CT_F64, x);
+            cr_assert(fabs(at(a, i * columns + j) - wanted[i * columns + j]) <= way->error &&
+                          fabs(at(b, j * rows + i) - wanted[i * columns + j]) <= way->error,
+                      "%s: algorithm %d, entry (%d, %d): conv %g, conv_transpose %g, by definition %g", text, (int)way->algorithm, (int)i,
+                      (int)j, at(a, i * columns + j), at(b, j * rows + i), wanted[i * columns + j]);
+    if (number % 16 == 0 && way->error == 0) { /* the same by the derivative of conv: a third way to its transpose */
+        ct_tensor *v = ct_transpose_matrix(tape, &(ct_function){ apply, &forward, 1 }, way->dtype, x);
         cr_assert(v, "%s: %s", text, ct_tape_message(tape));
-        cr_assert_eq(memcmp(ct_tensor_data(v), t, (size_t)(rows * columns) * sizeof *t), 0, "%s: the derivative", text);
+        for (int64_t i = 0; i < rows * columns; i++)
+            cr_assert_eq(at(v, i), at(b, i), "%s: the derivative", text);
     }
     free(wanted);
+    free(values);
     ct_tape_reset(tape);
 }
 
@@ -184,7 +212,8 @@ static struct proven walk(int rank, const int64_t most[DIGITS], int64_t step, in
                 rest /= most[digit];
             }
         if (valid(&g)) {
-            prove(tape, &g, proven.all);
+            for (size_t way = 0; way < sizeof ways / sizeof *ways; way++)
+                prove(tape, &g, proven.all, &ways[way]);
             count(&g, &proven);
         }
     }

@@ -133,7 +133,7 @@ bool ct_conv_is_dense(const ct_conv_form *f)
 {
     bool dense = f->groups == 1 && volume(f->y) == 1 && f->batch <= INT32_MAX;
     for (int a = 0; a < CT_MAX_SPATIAL; a++)
-        dense &= f->x[a] == f->k[a] && f->padding[a] == 0;
+        dense &= f->x[a] == f->k[a] && f->padding[a] == 0 && (f->k[a] == 1 || f->dilation[a] == 1); /* dilated, it ends in the padding */
     return dense && fits(f);
 }
 
