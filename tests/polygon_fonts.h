@@ -14,7 +14,7 @@ struct polygon {
 
 struct bytes {
     size_t size;
-    uint8_t data[32 << 10];
+    uint8_t data[64 << 10];
 };
 
 static void put(struct bytes *bytes, int width, uint64_t value)
@@ -52,10 +52,39 @@ static void put_polygon(struct bytes *glyf, const struct polygon *polygon)
 
 enum { CMAP, GLYF, HEAD, HHEA, HMTX, LOCA, MAXP, OS2, TABLES };
 
+static void put_head_and_hhea(struct bytes table[TABLES], int metrics)
+{
+    PUT16(&table[HEAD], 1, 0, 1, 0, 0, 0, 0x5f0f, 0x3cf5, 0, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, -200, 5000, 1000, 0, 8, 2, 1, 0);
+    PUT16(&table[HHEA], 1, 0, 1000, -200, 0, 5000, 0, 0, 5000, 1, 0, 0, 0, 0, 0, 0, 0, metrics);
+}
+
+/* Those that are empty left out. */
+static struct bytes font_of_tables(const struct bytes table[TABLES])
+{
+    static const char *const tags[TABLES] = { "cmap", "glyf", "head", "hhea", "hmtx", "loca", "maxp", "OS/2" };
+    int tables = 0;
+    for (int i = 0; i < TABLES; i++)
+        tables += table[i].size > 0;
+    struct bytes font = { 0 };
+    put(&font, 4, 0x00010000), PUT16(&font, tables, 128, 3, 16 * tables - 128);
+    for (int i = 0, at = 12 + 16 * tables; i < TABLES; at += (int)(table[i++].size + 3) / 4 * 4) {
+        if (table[i].size == 0)
+            continue;
+        memcpy(font.data + font.size, tags[i], 4);
+        font.size += 4;
+        put(&font, 4, 0), put(&font, 4, (uint64_t)at), put(&font, 4, table[i].size);
+    }
+    for (int i = 0; i < TABLES; i++) {
+        cr_assert(font.size + table[i].size + 4 < sizeof font.data);
+        memcpy(font.data + font.size, table[i].data, table[i].size);
+        font.size += (table[i].size + 3) / 4 * 4;
+    }
+    return font;
+}
+
 /* By code. weight 0: without the table that says it. `shared`: every character the first polygon. */
 static struct bytes font_of(int count, const struct polygon *const polygons[], int weight, bool shared)
 {
-    static const char *const tags[TABLES] = { "cmap", "glyf", "head", "hhea", "hmtx", "loca", "maxp", "OS/2" };
     static struct bytes table[TABLES];
     memset(table, 0, sizeof table);
     PUT16(&table[CMAP], 0, 1, 3, 10), put(&table[CMAP], 4, 12);
@@ -71,27 +100,13 @@ static struct bytes font_of(int count, const struct polygon *const polygons[], i
         PUT16(&table[HMTX], 700, 0);
     }
     PUT16(&table[HMTX], 700, 0);
-    PUT16(&table[HEAD], 1, 0, 1, 0, 0, 0, 0x5f0f, 0x3cf5, 0, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 0, -200, 5000, 1000, 0, 8, 2, 1, 0);
-    PUT16(&table[HHEA], 1, 0, 1000, -200, 0, 5000, 0, 0, 5000, 1, 0, 0, 0, 0, 0, 0, 0, count + 1);
+    put_head_and_hhea(table, count + 1);
     if (weight > 0) {
         PUT16(&table[OS2], 0, 500, weight, 5, 0);
         while (table[OS2].size < 78)
             put(&table[OS2], 2, 0);
     }
-    const int tables = weight > 0 ? TABLES : OS2;
-    struct bytes font = { 0 };
-    put(&font, 4, 0x00010000), PUT16(&font, tables, 128, 3, 16 * tables - 128);
-    for (int i = 0, at = 12 + 16 * tables; i < tables; at += (int)(table[i++].size + 3) / 4 * 4) {
-        memcpy(font.data + font.size, tags[i], 4);
-        font.size += 4;
-        put(&font, 4, 0), put(&font, 4, (uint64_t)at), put(&font, 4, table[i].size);
-    }
-    for (int i = 0; i < tables; i++) {
-        cr_assert(font.size + table[i].size + 4 < sizeof font.data);
-        memcpy(font.data + font.size, table[i].data, table[i].size);
-        font.size += (table[i].size + 3) / 4 * 4;
-    }
-    return font;
+    return font_of_tables(table);
 }
 
 #define FONT(weight, ...) \

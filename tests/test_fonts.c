@@ -140,6 +140,56 @@ Test(fonts, points_are_bounded)
     cr_expect_eq(fonts_with(characters), 3); /* the third has the 8,388,609th point */
 }
 
+/* One glyph of `count` others, each `step` after the last. */
+static void put_composite(struct bytes *glyf, int count, int first, int step)
+{
+    PUT16(glyf, -1, 0, -200, 5000, 1000);
+    for (int i = 0; i < count; i++)
+        PUT16(glyf, i + 1 < count ? 0x22 : 0x02, first + i * step, 0); /* by places, of which each is a byte; more follow */
+    while (glyf->size % 4 != 0)
+        put(glyf, 1, 0);
+}
+
+/* An H of a thousand parts, each of a thousand empty ones: 20 KB that FreeType would work on for minutes. It takes each part only once,
+ * but all have the same place: a glyph whose successor's place is before its own reaches to the end. */
+Test(fonts, time_is_bounded, .timeout = 60)
+{
+    enum { PARTS = 1000, GLYPHS = 2 * PARTS + 4 }; /* 0 is empty, 2 the H, 4 a box and its first part; odd ones are only successors */
+    static struct bytes table[TABLES];
+    struct bytes *glyf = &table[GLYF];
+    size_t place[3];
+    put(glyf, 4, 0);
+    place[0] = glyf->size, put_composite(glyf, PARTS, 4, 2);
+    place[1] = glyf->size, put_polygon(glyf, &box_h);
+    place[2] = glyf->size, put_composite(glyf, PARTS, 0, 0);
+    for (int i = 0; i <= GLYPHS; i++)
+        put(&table[LOCA], 4, i % 2 == 1 || i == 0 || i == GLYPHS ? 0 : place[i < 6 ? i / 2 - 1 : 2]);
+    PUT16(&table[CMAP], 0, 1, 3, 10), put(&table[CMAP], 4, 12);
+    PUT16(&table[CMAP], 12, 0, 0, 28, 0, 0, 0, 1, 0, 'H', 0, 'H', 0, 2);
+    PUT16(&table[MAXP], 1, 0, GLYPHS, 65535, 100, 65535, 100, 1, 0, 0, 0, 0, 0, 0, 65535, 65535);
+    PUT16(&table[HMTX], 700, 0);
+    put_head_and_hhea(table, 1);
+    write_font("a.ttf", font_of_tables(table)), write_font("b.ttf", FONT(0, &box_h));
+    cr_expect_eq(fonts_with("H"), 1);
+}
+
+/* A Macintosh's resources whose data begin at 65536, which are a TrueType font's first bytes: FreeType would find the font in them. */
+Test(fonts, resources_are_no_font)
+{
+    enum { DATA = 65536 };
+    const struct bytes font = FONT(0, &box_h);
+    struct bytes head = { 0 }, map = { 0 };
+    put(&head, 4, DATA), put(&head, 4, DATA + 4 + font.size), put(&head, 4, 4 + font.size), put(&head, 4, 50);
+    memcpy(map.data, head.data, map.size = head.size);
+    PUT16(&map, 0, 0, 0, 0, 28, 50, 0), put(&map, 4, 0x73666e74), PUT16(&map, 0, 10, 0, -1, 0, 0, 0, 0); /* 'sfnt' */
+    static uint8_t file[2 * DATA];
+    memcpy(file, head.data, head.size);
+    file[DATA + 2] = (uint8_t)(font.size >> 8), file[DATA + 3] = (uint8_t)font.size;
+    memcpy(file + DATA + 4, font.data, font.size), memcpy(file + DATA + 4 + font.size, map.data, map.size);
+    write_bytes("a.ttf", file, DATA + 4 + font.size + map.size);
+    cr_expect_eq(fonts_with("H"), 0);
+}
+
 Test(fonts, arguments_are_refused)
 {
     static const char *const wrong[] = { "", "A B", "É", "A\x7f", NULL };

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include <ft2build.h>
 #include FT_FREETYPE_H
@@ -14,6 +15,7 @@
 
 enum { MOST_FONTS = 1000, MOST_POINTS = 8 << 20, THIN = 100, LIGHT = 300, STREAM = 0x676c7970 };
 #define LARGEST_FONT ((size_t)32 << 20)
+#define LONGEST_FONT 1000000000 /* nanoseconds: a font takes half a thousandth of that; 64 KB of letters within letters, minutes */
 
 /* About the centre of its box, in font units, as all that is measured here. */
 struct letter {
@@ -31,6 +33,7 @@ struct font {
 struct ct_glyphs {
     struct FT_MemoryRec_ memory;
     FT_Library library;
+    int64_t deadline; /* of the font at hand */
     size_t characters;
     int count;
     int64_t points; /* of all fonts: a small file's letters may have millions, each of which is kept in 17 bytes */
@@ -38,10 +41,24 @@ struct ct_glyphs {
     FT_Outline turned; /* the letter at hand, with room for the largest */
 };
 
+/* Of this thread alone: a busy machine changes nothing. */
+static int64_t processor_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* FreeType asks for memory with every letter, and every letter of a letter: there it can be ended. */
+static bool in_time(FT_Memory memory)
+{
+    const struct ct_glyphs *glyphs = memory->user;
+    return glyphs->deadline == INT64_MAX || processor_time() < glyphs->deadline;
+}
+
 static void *take(FT_Memory memory, long size)
 {
-    (void)memory;
-    return ct_heap_allocate((size_t)size);
+    return in_time(memory) ? ct_heap_allocate((size_t)size) : NULL;
 }
 
 static void give(FT_Memory memory, void *block)
@@ -52,8 +69,8 @@ static void give(FT_Memory memory, void *block)
 
 static void *resize(FT_Memory memory, long size, long larger, void *block)
 {
-    (void)memory, (void)size;
-    return ct_heap_resize(block, (size_t)larger);
+    (void)size;
+    return in_time(memory) ? ct_heap_resize(block, (size_t)larger) : NULL;
 }
 
 /* ---- fonts ---- */
@@ -105,7 +122,7 @@ static void font_close(const struct ct_glyphs *glyphs, struct font *font)
     *font = (struct font){ 0 };
 }
 
-/* TrueType, OpenType, or a collection of these, by the first letters. FreeType would try all it knows: Type 1, bitmaps, what is compressed. */
+/* TrueType, OpenType, or a collection of these, by the first letters. */
 static bool may_be_font(const char *bytes, size_t size)
 {
     static const char kinds[][5] = { "\0\1\0\0", "OTTO", "true", "ttcf" };
@@ -113,6 +130,17 @@ static bool may_be_font(const char *bytes, size_t size)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         found |= size > 4 && memcmp(bytes, kinds[i], 4) == 0;
     return found;
+}
+
+/* By these two readers: FreeType would try all it has, Type 1, bitmaps, and a Macintosh's resources, which may begin as TrueType does. */
+static FT_Face open_face(FT_Library library, const void *bytes, size_t size)
+{
+    static const char *const drivers[] = { "truetype", "cff" };
+    FT_Face face = NULL;
+    for (int i = 0; i < 2 && face == NULL; i++)
+        FT_Open_Face(library, &(FT_Open_Args){ .flags = FT_OPEN_MEMORY | FT_OPEN_DRIVER, .memory_base = bytes, .memory_size = (FT_Long)size,
+                                               .driver = FT_Get_Module(library, drivers[i]) }, 0, &face);
+    return face;
 }
 
 struct opening {
@@ -126,16 +154,17 @@ static bool add_font(const struct opening *opening, struct ct_file_id id, const 
     struct ct_glyphs *glyphs = opening->glyphs;
     struct font *font = &glyphs->font[glyphs->count];
     const size_t room = glyphs->characters * sizeof *font->letter;
-    FT_Face face = NULL;
     ct_heap_budget(CT_DECODER_BUDGET);
+    glyphs->deadline = processor_time() + LONGEST_FONT;
     *font = (struct font){ .id = id, .letter = ct_heap_allocate(room) };
     if (font->letter != NULL)
         memset(font->letter, 0, room);
-    const bool good = font->letter != NULL && FT_New_Memory_Face(glyphs->library, bytes, (FT_Long)size, 0, &face) == 0 &&
-                      keep_font(glyphs, face, opening->characters, font);
+    FT_Face face = font->letter != NULL ? open_face(glyphs->library, bytes, size) : NULL;
+    const bool good = face != NULL && keep_font(glyphs, face, opening->characters, font);
     const bool memory = ct_heap_refusal() != CT_HEAP_NO_MEMORY;
     FT_Done_Face(face);
     ct_heap_budget(SIZE_MAX);
+    glyphs->deadline = INT64_MAX;
     if (good)
         glyphs->count++, glyphs->points += font->points;
     else
@@ -193,7 +222,8 @@ static bool make_room(struct ct_glyphs *glyphs)
 /* FreeType with all of its parts, one of which would lack without a word where memory ends. */
 static bool start(struct ct_glyphs *glyphs)
 {
-    glyphs->memory = (struct FT_MemoryRec_){ NULL, take, give, resize };
+    glyphs->memory = (struct FT_MemoryRec_){ glyphs, take, give, resize };
+    glyphs->deadline = INT64_MAX;
     ct_heap_budget(SIZE_MAX);
     if (FT_New_Library(&glyphs->memory, &glyphs->library) != 0)
         return false;

@@ -134,15 +134,30 @@ static void put_at(char path[PATH], const uint8_t *bytes, size_t size)
     snprintf(path, PATH, "/proc/self/fd/%d", file);
 }
 
+static char folder[] = "/tmp/cotangent-fuzz-XXXXXX", name[PATH];
+
+static void remove_folder(void)
+{
+    demand(unlink(name) == 0 && rmdir(folder) == 0, "the folder is left as it was");
+}
+
+/* Made once, too: with an input each, a disk's journal took most of the time. */
+static void make_folder(const char *target)
+{
+    if (name[0] != '\0')
+        return;
+    demand(mkdtemp(folder) != NULL && snprintf(name, sizeof name, "%s/a.ttf", folder) < PATH && symlink(target, name) == 0, "a folder");
+    demand(atexit(remove_folder) == 0, "a folder for a while");
+}
+
 /* In a folder of its own, with some of its letters drawn. */
 static void font(const uint8_t *bytes, size_t size)
 {
-    char folder[] = "/tmp/cotangent-fuzz-XXXXXX", path[PATH], name[PATH];
+    char path[PATH];
     put_at(path, bytes, size);
-    demand(mkdtemp(folder) != NULL && snprintf(name, sizeof name, "%s/a.ttf", folder) < PATH && symlink(path, name) == 0, "a folder");
+    make_folder(path);
     ct_error error = { CT_OK, "" };
     ct_glyphs *glyphs = ct_glyphs_open(folder, "AB", &error);
-    demand(unlink(name) == 0 && rmdir(folder) == 0, "the folder is left as it was");
     if (glyphs == NULL) {
         demand_refusal(&error);
         return;
