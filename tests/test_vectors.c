@@ -77,36 +77,38 @@ static void products(void)
     const int64_t panel = v->panel;
 
     for (int round = 0; round < 100; round++) {
-        int64_t groups = 1 + draw(3), rows = 1 + draw(20), panels = 1 + draw(2), runs = 1 + draw(6), run = 1 + draw(60);
+        int64_t sets = 1 + draw(2), groups = 1 + draw(3), rows = 1 + draw(20), panels = 1 + draw(2), runs = 1 + draw(6), run = 1 + draw(60);
         int64_t last = 1 + draw(run), a_run[6], products = (runs - 1) * run + last;
         bool add = draw(2);
 
         start();
         for (int64_t r = 0; r < runs; r++)
             a_run[r] = draw(1000);
-        v->multiply(&(ct_product){ .groups = groups, .rows = rows, .panels = panels, .runs = runs, .run = run, .last = last, .a = a,
-                                   .a_run = a_run, .a_group = 77, .a_row = 13, .b = b, .b_panel = products * panel, .c = c,
-                                   .c_panel = 3 * 20 * panel, .c_group = 20 * panel, .c_row = panel, .add = add });
-        for (int64_t i = 0; i < groups * rows * panels * panel; i++) {
-            int64_t lane = i % panel, row = i / panel % rows, g = i / panel / rows % groups, n = i / panel / rows / groups;
-            float *to = &expected[n * 60 * panel + g * 20 * panel + row * panel + lane], sum = 0;
+        v->multiply(&(ct_product){ .sets = sets, .groups = groups, .rows = rows, .panels = panels, .runs = runs, .run = run, .last = last,
+                                   .a = a, .a_run = a_run, .a_set = 191, .a_group = 77, .a_row = 13, .b = b, .b_panel = products * panel,
+                                   .c = c, .c_panel = 2 * 3 * 20 * panel, .c_set = 3 * 20 * panel, .c_group = 20 * panel, .c_row = panel,
+                                   .add = add });
+        for (int64_t i = 0; i < sets * groups * rows * panels * panel; i++) {
+            int64_t lane = i % panel, row = i / panel % rows, g = i / panel / rows % groups, s = i / panel / rows / groups % sets;
+            int64_t n = i / panel / rows / groups / sets;
+            float *to = &expected[n * 120 * panel + s * 60 * panel + g * 20 * panel + row * panel + lane], sum = 0;
             for (int64_t k = 0; k < products; k++)
-                sum += a[g * 77 + row * 13 + a_run[k / run] + k % run] * b[n * products * panel + k * panel + lane];
+                sum += a[s * 191 + g * 77 + row * 13 + a_run[k / run] + k % run] * b[n * products * panel + k * panel + lane];
             *to = add ? *to + sum : sum;
         }
         compare("multiply", 0);
 
         start();
-        int64_t steps = 1 + draw(200);
-        v->multiply_outer(&(ct_outer_product){ .rows = rows, .panels = panels, .runs = groups, .steps = steps, .a = a, .a_run = 333,
-                                               .a_step = 21, .b = b + 1, .b_run = 500, .b_step = panel + 3, .b_panel = 9000, .c = c,
+        int64_t steps = 1 + draw(200), a_runs[] = { 333, 0, 700 }, b_runs[] = { 500, 37, 0 };
+        v->multiply_outer(&(ct_outer_product){ .rows = rows, .panels = panels, .runs = groups, .steps = steps, .a = a, .a_run = a_runs,
+                                               .b_run = b_runs, .a_step = 21, .b = b + 1, .b_step = panel + 3, .b_panel = 9000, .c = c,
                                                .c_panel = 20 * panel, .c_row = panel, .add = add });
         for (int64_t i = 0; i < rows * panels * panel; i++) {
             int64_t lane = i % panel, row = i / panel % rows, n = i / panel / rows;
             float *to = &expected[n * 20 * panel + row * panel + lane], sum = 0;
             for (int64_t r = 0; r < groups; r++)
                 for (int64_t k = 0; k < steps; k++)
-                    sum += a[r * 333 + k * 21 + row] * b[1 + n * 9000 + r * 500 + k * (panel + 3) + lane];
+                    sum += a[a_runs[r] + k * 21 + row] * b[1 + n * 9000 + b_runs[r] + k * (panel + 3) + lane];
             *to = add ? *to + sum : sum;
         }
         compare("multiply_outer", 0);

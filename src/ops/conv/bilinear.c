@@ -57,6 +57,7 @@ static void multiply(const struct job *job, const ct_points *source, const ct_po
         runs[i] = i * source->panel;
     for (int64_t point = 0; point < p->points; point++)
         p->v->multiply(&(ct_product){
+            .sets = 1,
             .groups = 1,
             .rows = tiles,
             .panels = panels,

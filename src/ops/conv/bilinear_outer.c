@@ -110,6 +110,8 @@ static void multiply(const struct job *job, const ct_points *sums)
                 .runs = 1,
                 .steps = job->end - job->begin,
                 .a = y.at + point * y.point + o / panel * y.panel,
+                .a_run = &(int64_t){ 0 },
+                .b_run = &(int64_t){ 0 },
                 .a_step = panel,
                 .b = x.at + point * x.point,
                 .b_step = panel,

@@ -22,7 +22,8 @@ ct_cut ct_cut_make(const ct_conv_form *f, bool to_x, int64_t channels, int64_t s
                       : a   ? (f->x[a] + f->padding[a] - 1) / f->stride[a] - f->padding[a] / f->stride[a] + 1
                             : f->x[a];
     }
-    c.across = ceil_divide(c.extent[2], MOST_COLUMNS);
+    const int64_t row = least(positions, floats / (c.planes * c.stride[2] * channels)); /* where there is but one */
+    c.across = ceil_divide(c.extent[2], c.extent[1] == 1 ? most(MOST_COLUMNS, row) : MOST_COLUMNS);
     c.wide = ceil_divide(c.extent[2], c.across);
     c.high = least(c.extent[1], positions / c.wide);
     c.high = c.high < 1 ? 1 : c.high;

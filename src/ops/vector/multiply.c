@@ -6,9 +6,8 @@
 struct tile {
     const float *a, *b;
     int64_t ahead; /* from a to what the next tile reads, which may come from the last-level cache: 64 bytes a step are asked for */
-    const int64_t *a_run;
-    int64_t a_row, a_step, a_group; /* a_group, b_group: runs apart, of an outer product */
-    int64_t b_step, b_group;
+    const int64_t *a_run, *b_run; /* b_run: of an outer product */
+    int64_t a_row, a_step, b_step;
     int64_t runs, run, last;
     float *c;
     int64_t c_row;
@@ -27,12 +26,12 @@ ALWAYS void tile(const struct tile *t, int rows, int vectors, int64_t a_row, int
             sum[i][v] = (vec){ 0 };
 
     for (int64_t r = 0; r < t->runs; r++) {
-        const float *a = t->a + (outer ? r * t->a_group : t->a_run[r]);
+        const float *a = t->a + t->a_run[r];
         int64_t steps = r + 1 < t->runs ? t->run : t->last;
         const float *next = a + t->ahead;
 
         if (outer)
-            b = t->b + r * t->b_group;
+            b = t->b + t->b_run[r];
         for (int64_t k = 0; k < steps; k++, a += a_step, b += b_step) {
             vec right[NV];
             if (!outer)
@@ -100,13 +99,14 @@ void V(ct_multiply)(const ct_product *p)
         for (int64_t n = 0; n < p->panels; n++) {
             tile_function *const *tiles = by_rows[few(n, p->panels, p->valid)];
             t.b = p->b + n * p->b_panel + r * p->run * PANEL;
-            for (int64_t g = 0; g < p->groups; g++)
-                for (int64_t m = 0; m < p->rows; m += step) {
-                    t.a = p->a + g * p->a_group + m * p->a_row;
-                    t.ahead = step * p->a_row;
-                    t.c = p->c + n * p->c_panel + g * p->c_group + m * p->c_row;
-                    tiles[least(step, p->rows - m)](&t);
-                }
+            for (int64_t s = 0; s < p->sets; s++)
+                for (int64_t g = 0; g < p->groups; g++)
+                    for (int64_t m = 0; m < p->rows; m += step) {
+                        t.a = p->a + s * p->a_set + g * p->a_group + m * p->a_row;
+                        t.ahead = step * p->a_row;
+                        t.c = p->c + n * p->c_panel + s * p->c_set + g * p->c_group + m * p->c_row;
+                        tiles[least(step, p->rows - m)](&t);
+                    }
         }
     }
 }
@@ -116,10 +116,10 @@ static void outer_part(const ct_outer_product *p, int64_t r, int64_t runs, int64
 {
     int64_t step = even(p->rows);
     struct tile t = {
+        .a_run = p->a_run + r,
+        .b_run = p->b_run + r,
         .a_step = p->a_step,
-        .a_group = p->a_run,
         .b_step = p->b_step,
-        .b_group = p->b_run,
         .runs = runs,
         .run = end - begin,
         .last = end - begin,
@@ -129,9 +129,9 @@ static void outer_part(const ct_outer_product *p, int64_t r, int64_t runs, int64
 
     for (int64_t n = 0; n < p->panels; n++) {
         tile_function *const *tiles = by_outer[few(n, p->panels, p->valid)];
-        t.b = p->b + n * p->b_panel + r * p->b_run + begin * p->b_step;
+        t.b = p->b + n * p->b_panel + begin * p->b_step;
         for (int64_t m = 0; m < p->rows; m += step) {
-            t.a = p->a + r * p->a_run + begin * p->a_step + m;
+            t.a = p->a + begin * p->a_step + m;
             t.c = p->c + n * p->c_panel + m * p->c_row;
             tiles[least(step, p->rows - m)](&t);
         }

@@ -25,29 +25,31 @@ typedef void ct_transform(const float *in, ct_lines from, float *out, ct_lines t
 /* The six of a bilinear algorithm F(m, r), α = m + r − 1; bilinear_tables.h has the matrices. */
 enum { CT_INPUT, CT_INPUT_ADJOINT, CT_KERNEL_SIDE, CT_KERNEL_ADJOINT, CT_OUTPUT, CT_OUTPUT_ADJOINT, CT_TRANSFORMS };
 
-/* c[i, j] ← or += Σ_k a[i, k] b[k, j]. Rows come in groups, columns in panels, products in runs of `run`, the last one of `last`. */
+/* c[i, j] ← or += Σ_k a[i, k] b[k, j]. Rows come in groups, and these in sets; columns in panels; products in runs of `run`, the last one of
+ * `last`. */
 typedef struct ct_product {
-    int64_t groups, rows, panels;
+    int64_t sets, groups, rows, panels;
     int64_t valid;           /* lanes of the last panel that are asked for, the others may stay what they are; 0: all */
     int64_t runs, run, last;
     const float *a;
     const int64_t *a_run;    /* where each run begins in a */
-    int64_t a_group, a_row;  /* apart; within a run the products are neighbours */
+    int64_t a_set, a_group, a_row; /* apart; within a run the products are neighbours */
     const float *b;
     int64_t b_panel;         /* panels apart; a row of a panel follows the other, run after run */
     float *c;
-    int64_t c_panel, c_group, c_row;
+    int64_t c_panel, c_set, c_group, c_row;
     bool add;
 } ct_product;
 
-/* c[i, j] ← or += Σ_t a[t, i] b[t, j]: t in runs of `steps`; the rows of a and b are `a_step`, `b_step` apart. */
+/* c[i, j] ← or += Σ_t a[t, i] b[t, j]: t in runs of `steps`; the rows of a and b are `a_step`, `b_step` apart in a run. */
 typedef struct ct_outer_product {
     int64_t rows, panels, runs, steps;
     int64_t valid;          /* as above */
     const float *a;
-    int64_t a_run, a_step;
+    const int64_t *a_run, *b_run; /* where each run begins */
+    int64_t a_step;
     const float *b;
-    int64_t b_run, b_step, b_panel; /* b need not be aligned */
+    int64_t b_step, b_panel; /* b need not be aligned */
     float *c;
     int64_t c_panel, c_row;
     bool add;
