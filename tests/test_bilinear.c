@@ -160,6 +160,27 @@ static void draw_geometry(struct geometry *g)
     }
 }
 
+/* For the direct algorithm: channels slice by slice, the last of them smaller; several images at once, the last of them fewer. */
+static const struct geometry many_channels[] = {
+    { { 4, { 11, 300, 6, 7 } }, { 4, { 330, 300, 3, 3 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },
+    { { 4, { 3, 280, 9, 8 } }, { 4, { 270, 280, 3, 2 } }, { .padding = { 4, 0 }, .dilation = { 1, 3 } } }, /* rows that see no tap */
+    { { 4, { 17, 600, 5, 5 } }, { 4, { 40, 600, 1, 1 } }, { .groups = 1 } },
+    { { 4, { 9, 20, 4, 4 } }, { 4, { 290, 20, 4, 4 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } },
+    { { 4, { 2, 600, 5, 4 } }, { 4, { 570, 300, 2, 1 } }, { .groups = 2 } },
+    { { 5, { 2, 260, 5, 4, 6 } }, { 5, { 33, 260, 3, 1, 1 } }, { .stride = { 2, 1, 1 }, .padding = { 1, 0, 0 } } },
+    { { 5, { 2, 7, 5, 4, 6 } }, { 5, { 33, 7, 1, 1, 3 } }, { .padding = { 0, 0, 1 } } }, /* axes without a kernel */
+    { { 4, { 9, 24, 24, 24 } }, { 4, { 20, 24, 1, 1 } }, { .groups = 1 } },
+};
+
+Test(bilinear, many_channels)
+{
+    ct_tape *tape = ct_tape_new();
+
+    for (size_t i = 0; i < sizeof many_channels / sizeof many_channels[0]; i++)
+        expect_exact(tape, &many_channels[i], CT_ALGORITHM_DIRECT);
+    ct_tape_free(tape);
+}
+
 Test(bilinear, layers)
 {
     ct_tape *tape = ct_tape_new();
@@ -241,6 +262,7 @@ Test(bilinear, threads_change_no_bit)
         { { 4, { 1, 1020, 14, 14 } }, { 4, { 1020, 17, 3, 3 } }, { .padding = { 1, 1 }, .groups = 60 } },
         { { 3, { 1, 20, 150 } }, { 3, { 20, 20, 3 } }, { .padding = { 48 }, .dilation = { 48 } } },
         { { 4, { 1, 40, 16, 16 } }, { 4, { 24, 40, 5, 5 } }, { .stride = { 2, 2 }, .padding = { 2, 2 } } }, /* low strips */
+        { { 4, { 11, 300, 6, 7 } }, { 4, { 150, 300, 3, 3 } }, { .stride = { 2, 2 }, .padding = { 1, 1 } } }, /* slices, sets of images */
     };
     static const int threads[] = { 1, 2, 3, 4, 8 };
     ct_tape *tape = ct_tape_new();
