@@ -150,6 +150,11 @@ static void algorithms_agree(ct_tape *tape, ct_dtype dtype, ct_shape x_shape, ct
     options.algorithm = CT_ALGORITHM_COLUMNS;
     struct maps b = three(tape, x, w, y, options);
     expect_same(a.y, b.y), expect_same(a.x, b.x), expect_same(a.w, b.w);
+    if (dtype == CT_F32) {
+        options.algorithm = CT_ALGORITHM_DIRECT;
+        struct maps c = three(tape, x, w, y, options);
+        expect_same(a.y, c.y), expect_same(a.x, c.x), expect_same(a.w, c.w);
+    }
     ct_tape_reset(tape);
     ct_tensor_release(x), ct_tensor_release(w), ct_tensor_release(y);
 }
@@ -183,6 +188,13 @@ Test(conv_grid, large_geometries)
         { { 4, { 37, 50, 4, 4 } }, { 4, { 70, 50, 4, 4 } }, { .stride = { 3, 1 } } }, /* the kernel covers x */
         { { 4, { 3, 20, 40, 41 } }, { 4, { 12, 10, 1, 1 } }, { .groups = 2 } },
         { { 5, { 1, 8, 9, 14, 13 } }, { 5, { 4, 8, 3, 3, 3 } }, { .padding = { 1, 0, 1 } } },
+        /* few channels: wide rows, several images at a time, several groups at a time, every kind of stride */
+        { { 4, { 5, 1, 30, 300 } }, { 4, { 6, 1, 5, 5 } }, { .padding = { 2, 2 } } },
+        { { 4, { 40, 3, 7, 7 } }, { 4, { 8, 3, 3, 3 } }, { .padding = { 1, 1 } } },
+        { { 4, { 3, 32, 20, 33 } }, { 4, { 32, 4, 3, 3 } }, { .groups = 8, .stride = { 1, 2 }, .padding = { 1, 1 } } },
+        { { 4, { 6, 60, 9, 9 } }, { 4, { 40, 3, 3, 2 } }, { .groups = 20, .dilation = { 2, 3 } } },
+        { { 4, { 2, 16, 25, 18 } }, { 4, { 3, 16, 4, 1 } }, { .stride = { 3, 3 } } },
+        { { 5, { 2, 1, 12, 13, 14 } }, { 5, { 5, 1, 3, 3, 3 } }, { .stride = { 2, 1, 2 }, .padding = { 1, 1, 1 } } },
     };
     ct_tape *tape = ct_tape_new();
 
@@ -195,22 +207,36 @@ Test(conv_grid, large_geometries)
 /* The same bits for any number of threads, with values that round. */
 Test(conv_grid, threads_change_no_bit)
 {
+    static const struct {
+        ct_shape x, w;
+        ct_conv_options options;
+    } cases[] = {
+        { { 4, { 9, 12, 23, 21 } }, { 4, { 10, 12, 3, 3 } }, { .stride = { 2, 1 }, .padding = { 1, 1 } } },
+        { { 4, { 20, 3, 23, 21 } }, { 4, { 20, 3, 3, 3 } }, { .padding = { 1, 1 }, .algorithm = CT_ALGORITHM_DIRECT } },
+        { { 4, { 9, 32, 9, 7 } }, { 4, { 64, 4, 3, 3 } }, { .groups = 8, .padding = { 1, 1 }, .algorithm = CT_ALGORITHM_DIRECT } },
+        { { 4, { 3, 40, 9, 7 } }, { 4, { 40, 1, 3, 3 } }, { .groups = 40, .padding = { 1, 1 }, .algorithm = CT_ALGORITHM_DIRECT } },
+        { { 4, { 3, 40, 20, 20 } }, { 4, { 50, 40, 3, 3 } }, { .padding = { 1, 1 }, .algorithm = CT_ALGORITHM_DIRECT } },
+    };
     ct_tape *tape = ct_tape_new();
-    ct_tensor *x = ct_tensor_empty(CT_F32, CT_SHAPE(9, 12, 23, 21)), *w = ct_tensor_empty(CT_F32, CT_SHAPE(10, 12, 3, 3));
-    ct_random random = { .seed = 1 };
-    ct_normal(x, 0, 1, &random), ct_normal(w, 0, 1, &random);
-    struct maps one = { 0 };
 
-    for (int threads = 1; threads <= 4; threads++) {
-        ct_set_num_threads(threads);
-        struct maps maps = three(tape, x, w, NULL, (ct_conv_options){ .stride = { 2, 1 }, .padding = { 1, 1 } });
-        if (threads == 1)
-            one = maps;
-        else
-            expect_same(one.y, maps.y), expect_same(one.x, maps.x), expect_same(one.w, maps.w);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ct_tensor *x = ct_tensor_empty(CT_F32, cases[i].x), *w = ct_tensor_empty(CT_F32, cases[i].w);
+        ct_random random = { .seed = 1 };
+        ct_normal(x, 0, 1, &random), ct_normal(w, 0, 1, &random);
+        struct maps one = { 0 };
+
+        for (int threads = 1; threads <= 4; threads++) {
+            ct_set_num_threads(threads);
+            struct maps maps = three(tape, x, w, NULL, cases[i].options);
+            if (threads == 1)
+                one = maps;
+            else
+                expect_same(one.y, maps.y), expect_same(one.x, maps.x), expect_same(one.w, maps.w);
+        }
+        ct_tape_reset(tape);
+        ct_tensor_release(x), ct_tensor_release(w);
     }
     ct_tape_free(tape);
-    ct_tensor_release(x), ct_tensor_release(w);
 }
 
 /* Column by column, the matrices of conv and conv_transpose: one is the other transposed. */

@@ -151,6 +151,77 @@ static void lane_products(void)
     }
 }
 
+static void plane_products(void)
+{
+    const int64_t lanes = v->lanes;
+
+    for (int round = 0; round < 100; round++) {
+        int64_t groups = 1 + draw(3), outs = 1 + draw(20), vectors = 1 + draw(7), count = draw(150), a_at[150], b_at[150];
+        ct_plane_product p = { .groups = groups, .outs = outs, .vectors = vectors, .count = count, .a = a, .a_at = a_at, .b_at = b_at,
+                               .a_group = 300, .b = b, .b_out = 160, .c = c, .c_group = 20 * 7 * lanes, .c_out = 7 * lanes };
+
+        start();
+        for (int64_t i = 0; i < count; i++)
+            a_at[i] = draw(1000), b_at[i] = count - 1 - i;
+        v->multiply_planes(&p);
+        for (int64_t i = 0; i < groups * outs * vectors * lanes; i++) {
+            int64_t pixel = i % (vectors * lanes), o = i / (vectors * lanes) % outs, g = i / (vectors * lanes) / outs;
+            float sum = 0;
+            for (int64_t k = 0; k < count; k++)
+                sum += a[g * 300 + a_at[k] + pixel] * b[o * 160 + b_at[k]];
+            expected[(g * 20 + o) * 7 * lanes + pixel] = sum;
+        }
+        compare("multiply_planes", 0);
+
+        start();
+        p.b = c, p.c = b, p.c_group = 2 * 7 * lanes, p.c_out = 7 * lanes, p.count = count = count % 20, p.b_out = 20;
+        for (int64_t i = 0; i < count; i++)
+            b_at[i] = count - 1 - i;
+        v->multiply_planes_outer(&p);
+        for (int64_t i = 0; i < outs * count * lanes; i++) {
+            int64_t lane = i % lanes, k = i / lanes % count, o = i / lanes / count;
+            for (int64_t g = 0; g < groups; g++)
+                for (int64_t n = 0; n < vectors; n++)
+                    expected[(o * 20 + b_at[k]) * lanes + lane] +=
+                        a[g * 300 + a_at[k] + n * lanes + lane] * b[(g * 2 + o) * 7 * lanes + n * lanes + lane];
+        }
+        compare("multiply_planes_outer", 0);
+    }
+}
+
+static void planes(void)
+{
+    for (int round = 0; round < 300; round++) {
+        int64_t rows = 1 + draw(5), columns = 1 + draw(70), step = 1 + draw(3), top = draw(rows + 1), left = draw(columns + 1);
+        ct_plane_copy copy = { .data = a, .end = a + 2000, .row = columns * step + draw(9), .step = step, .rows = rows, .columns = columns,
+                               .top = top, .bottom = top + draw(rows - top + 1), .left = left, .right = left + draw(columns - left + 1),
+                               .ahead = 100, .to = c };
+        /* At the very beginning and end of what may be read, too. */
+        int64_t first = copy.top * copy.row + copy.left * step, last = (copy.bottom - 1) * copy.row + (copy.right - 1) * step;
+        bool none = copy.top == copy.bottom || copy.left == copy.right;
+        copy.first = none ? 0 : draw(2) ? -first : 2000 - 1 - last;
+
+        start();
+        v->load_plane(&copy);
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++)
+                expected[i * columns + j] = i >= copy.top && i < copy.bottom && j >= copy.left && j < copy.right
+                                                ? a[copy.first + i * copy.row + j * step] : 0;
+        memset(expected + rows * columns, 0, (size_t)v->lanes * sizeof *expected);
+        memcpy(expected + rows * columns + v->lanes, c + rows * columns + v->lanes, (size_t)v->lanes * sizeof *expected);
+        compare("load_plane", 0);
+
+        start();
+        int64_t to_row = columns * step + (step > 1 ? draw(9) : 0);
+        v->store_rows(&(ct_rows){ .rows = rows, .columns = columns, .from = a, .from_row = columns + 7, .to = c,
+                                  .end = c + (rows - 1) * to_row + columns * step, .to_row = to_row, .step = step });
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++)
+                expected[i * to_row + j * step] = a[i * (columns + 7) + j];
+        compare("store_rows", 0);
+    }
+}
+
 /* out ← or += matrix · in for 3 groups of 5 lines. */
 static void transform(ct_transform *function, const float *matrix, int rows, int columns, bool transposed, bool add)
 {
@@ -200,5 +271,9 @@ Test(vectors, gather_and_scatter) { with_each(gather_and_scatter); }
 Test(vectors, products) { with_each(products); }
 
 Test(vectors, lane_products) { with_each(lane_products); }
+
+Test(vectors, plane_products) { with_each(plane_products); }
+
+Test(vectors, planes) { with_each(planes); }
 
 Test(vectors, transforms) { with_each(transforms); }

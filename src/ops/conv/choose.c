@@ -6,6 +6,7 @@
 
 #include "../vector/vector.h"
 #include "bilinear.h"
+#include "strip.h"
 
 static const double products_per_ns = 59; /* at the machine's peak: half of 118 floating-point operations */
 
@@ -74,19 +75,67 @@ static double panels(const ct_conv_form *f, ct_conv_map map)
 /* The same lane by lane, over all groups' channels at once; each channel of a group is gathered for all of the others. */
 static double lanes(const ct_conv_form *f, ct_conv_map map)
 {
+    if (f->groups == 1)
+        return INFINITY;
     double channels = (double)(map == CT_MAP_TRANSPOSE ? f->x_channels : f->y_channels), whole = ceil(channels / 16) * 16;
     double terms = (double)((map == CT_MAP_TRANSPOSE ? f->y_channels : f->x_channels) / f->groups);
     double pixels = (double)f->batch * (volume(f->x) + volume(f->y));
     return ct_conv_work(f) * whole / channels * 0.026 + 0.26 * terms * whole * pixels;
 }
 
-bool ct_conv_lanes_cheaper(const ct_conv_form *f, ct_conv_map map) { return f->groups > 1 && lanes(f, map) < panels(f, map); }
+/* Pixels as lanes: rows come with what lies around them and end in whole vectors, and each is copied in and out; a stride parts its pixels.
+ * Few channels to a tile mean more loads a product. conv_weight moves both operands. */
+static double planes(const ct_conv_form *f, ct_conv_map map)
+{
+    if (ct_conv_work(f) == 0 || volume(f->x) == 0)
+        return INFINITY;
+    const ct_cut c = ct_planes_cut(f, map);
+    const bool to_x = map == CT_MAP_TRANSPOSE, apart = f->stride[2] > 1;
+    const double in = (double)(f->x_channels / f->groups), outs = (double)(f->y_channels / f->groups), terms = to_x ? outs : in;
+    const double row = (double)(c.wide + f->dilation[2] * (f->k[2] - 1) / f->stride[2]), vectors = ceil(row / 16) * 16;
+    const double rows = (double)(c.high + f->dilation[1] * (f->k[1] - 1) / f->stride[1]), high = (double)c.high;
+    const double strips = (double)f->batch * (double)f->groups * (double)c.extent[0] * (double)c.strips;
+    const double phases = fmin((double)f->stride[1], (double)f->k[1]) * fmin((double)f->stride[2], (double)f->k[2]);
+    const double depth = (double)f->k[0] / (to_x ? (double)f->stride[0] : 1), taps = volume(f->k) / (to_x ? (double)f->stride[0] : 1);
+    const double loaded = strips * terms * depth * rows * (to_x ? 1 : phases), stored = strips * (to_x ? in * phases : outs) * high;
+    const double products = strips * high * row * in * outs * taps / products_per_ns, target = to_x ? in : outs;
+    const double load = (!to_x && f->stride[2] > 2 ? 0.57 : 0.16) * vectors + 1;
+    const double store = (to_x && apart ? 0.54 : 0.11) * (double)c.wide + 1;
+    const double numbers = (double)f->batch * ((double)f->x_channels * volume(f->x) + (double)f->y_channels * volume(f->y));
+    const double far = 0.33 * fmax(0, numbers - 3e6); /* what does not stay in the last-level cache */
+
+    if (fmin(in, outs) > 16 || terms * rows * row * (double)f->k[0] * phases > 1e6)
+        return INFINITY;
+    if (map == CT_MAP_WEIGHT)
+        return far + products * 1.7 + loaded * (load + 0.03 * vectors) + stored * 0.17 * row + 30 * strips +
+               (3.8 + 1.36 * strips / (double)f->groups) * weights(f);
+    return far + products * (0.88 + 1.13 * ceil(target / 8) / target) + loaded * load + stored * store + 63 * strips * (to_x ? phases : 1);
+}
+
+/* What direct does, the least first of equals. */
+static const struct {
+    double (*cost)(const ct_conv_form *form, ct_conv_map map);
+    ct_conv_run *run;
+} ways[] = { { panels, ct_conv_run_panels }, { lanes, ct_conv_run_lanes }, { planes, ct_conv_run_planes } };
+
+static int least_way(const ct_conv_form *f, ct_conv_map map)
+{
+    int found = 0;
+
+    for (int i = 1; i < (int)(sizeof ways / sizeof *ways); i++)
+        if (ways[i].cost(f, map) < ways[found].cost(f, map))
+            found = i;
+    return found;
+}
+
+bool ct_conv_run_direct(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, ct_dtype dtype, const void *a, const void *b, void *out)
+{
+    return (ct_conv_direct_fits(f, dtype) ? ways[least_way(f, map)].run : ct_conv_run_columns)(tape, f, map, dtype, a, b, out);
+}
 
 static double direct(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
 {
-    if (!ct_conv_direct_fits(f, dtype))
-        return INFINITY;
-    return 4500 + (ct_conv_lanes_cheaper(f, map) ? lanes(f, map) : panels(f, map));
+    return ct_conv_direct_fits(f, dtype) ? 4500 + ways[least_way(f, map)].cost(f, map) : INFINITY;
 }
 
 static ct_algorithm from_environment(void)

@@ -39,10 +39,11 @@ ct_conv_run ct_conv_run_columns;   /* columns.c */
 bool ct_conv_is_dense(const ct_conv_form *form); /* of one group, a kernel that covers all of x: columns copies none */
 ct_conv_run ct_conv_run_bilinear;  /* bilinear.c: in float32; columns where the form has no bilinear algorithm */
 
-ct_conv_run ct_conv_run_direct;    /* direct.c: in float32; columns where a kernel reaches too far */
+ct_conv_run ct_conv_run_direct;    /* choose.c: in float32, in one of three ways; columns where a kernel reaches too far */
 bool ct_conv_direct_fits(const ct_conv_form *form, ct_dtype dtype);
-ct_conv_run ct_conv_run_lanes;     /* lanes.c: what direct does with small groups */
-bool ct_conv_lanes_cheaper(const ct_conv_form *form, ct_conv_map map);
+ct_conv_run ct_conv_run_panels;    /* direct.c: with many channels, which are the lanes */
+ct_conv_run ct_conv_run_lanes;     /* lanes.c: in groups of one channel, or a few; all groups' channels are the lanes */
+ct_conv_run ct_conv_run_planes;    /* planes.c: with few channels on a side; pixels are the lanes */
 
 /* The instruction set's functions; NULL after ct_fail when CT_ISA names none. */
 const struct ct_vectors *ct_conv_vectors(ct_tape *tape);

@@ -441,15 +441,12 @@ static void plan(ct_direct *job)
     job->scratch_floats = (most(job->scratch_floats, job->taps * job->sources * job->v->lanes) + 31) / 16 * 16;
 }
 
-bool ct_conv_run_direct(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, ct_dtype dtype, const void *a, const void *b, void *out)
+bool ct_conv_run_panels(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, ct_dtype dtype, const void *a, const void *b, void *out)
 {
     const ct_conv_form form = folded(f);
     ct_direct job = { .f = &form, .map = map, .a = a, .b = b, .out = out };
 
-    if (!ct_conv_direct_fits(f, dtype))
-        return ct_conv_run_columns(tape, f, map, dtype, a, b, out);
-    if (ct_conv_lanes_cheaper(f, map))
-        return ct_conv_run_lanes(tape, f, map, dtype, a, b, out);
+    (void)dtype;
     job.v = ct_conv_vectors(tape);
     if (!job.v)
         return false;

@@ -113,19 +113,6 @@ void V(ct_gather_at)(const float *from, const float *end, const int64_t *place, 
     gather(from, end, place, 0, valid, count, to, step);
 }
 
-/* The first `count` < VL of a row, in powers of two. */
-static void store_some(float *to, const float *from, int64_t count)
-{
-    if (count & 8)
-        memcpy(to, from, 8 * sizeof(float)), to += 8, from += 8;
-    if (count & 4)
-        memcpy(to, from, 4 * sizeof(float)), to += 4, from += 4;
-    if (count & 2)
-        memcpy(to, from, 2 * sizeof(float)), to += 2, from += 2;
-    if (count & 1)
-        *to = *from;
-}
-
 void V(ct_scatter)(const float *from, int64_t step, int64_t count, float *to, int64_t apart, int valid)
 {
     for (int64_t j = 0; j < count; j += VL) {

@@ -3,7 +3,10 @@
 #ifndef CT_VECTOR_LANES_H
 #define CT_VECTOR_LANES_H
 
+#include <string.h>
+
 #include "vector.h"
+#include "../../tensor/whole.h"
 
 #if defined __AVX512F__
 enum { VL = 16, NV = 2, MR = 12 };
@@ -24,6 +27,19 @@ typedef float loose __attribute__((vector_size(VL * sizeof(float)), aligned(4), 
 #define V(name) JOIN(name, CT_VARIANT)
 #define ALWAYS static inline __attribute__((always_inline))
 
+/* The first `count` < VL of a row, in powers of two. */
+ALWAYS void store_some(float *to, const float *from, int64_t count)
+{
+    if (count & 8)
+        memcpy(to, from, 8 * sizeof(float)), to += 8, from += 8;
+    if (count & 4)
+        memcpy(to, from, 4 * sizeof(float)), to += 4, from += 4;
+    if (count & 2)
+        memcpy(to, from, 2 * sizeof(float)), to += 2, from += 2;
+    if (count & 1)
+        *to = *from;
+}
+
 CT_HIDDEN void V(ct_gather)(const float *from, const float *end, int64_t apart, int valid, int64_t count, float *to, int64_t step);
 CT_HIDDEN void V(ct_gather_at)(const float *from, const float *end, const int64_t *place, int valid, int64_t count, float *to,
                                int64_t step);
@@ -32,6 +48,10 @@ CT_HIDDEN void V(ct_multiply)(const ct_product *product);
 CT_HIDDEN void V(ct_multiply_outer)(const ct_outer_product *product);
 CT_HIDDEN void V(ct_multiply_lanes)(const ct_lane_product *product);
 CT_HIDDEN void V(ct_multiply_lanes_outer)(const ct_lane_product *product);
+CT_HIDDEN void V(ct_multiply_planes)(const ct_plane_product *product);
+CT_HIDDEN void V(ct_multiply_planes_outer)(const ct_plane_product *product);
+CT_HIDDEN void V(ct_load_plane)(const ct_plane_copy *copy);
+CT_HIDDEN void V(ct_store_rows)(const ct_rows *rows);
 extern CT_HIDDEN ct_transform *const V(ct_transforms)[][CT_TRANSFORMS];
 
 #endif

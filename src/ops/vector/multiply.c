@@ -1,6 +1,5 @@
 /* Products of packed matrices: tiles of MR rows by one panel, whose sums stay in registers for one partial sum. */
 #include "lanes.h"
-#include "../../tensor/whole.h"
 
 /* One tile: adds to, or sets, rows × panel of c. a's rows are a_row apart and its products a_step; one of the two is 1. */
 struct tile {

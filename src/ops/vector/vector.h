@@ -67,6 +67,42 @@ typedef struct ct_lane_product {
     bool add;
 } ct_lane_product;
 
+/* Pixels are the lanes: c[g, o, p] ← Σ_i a[g, i, p] b[o, i] for p < vectors · lanes, where a[g, i, p] is at a + g · a_group + a_at[i] + p,
+ * b[o, i] at b + o · b_out + b_at[i], c[g, o, p] at c + g · c_group + o · c_out + p. a need not be aligned.
+ * The other way round c is given, and b[o, i] ← b[o, i] + Σ_{g, p} a[g, i, p] c[g, o, p], where b[o, i] is a vector of sums, one of each
+ * lane's pixels, at b + (o · b_out + b_at[i]) · lanes. */
+typedef struct ct_plane_product {
+    int64_t groups, outs, vectors, count;
+    const float *a;
+    const int64_t *a_at, *b_at;
+    int64_t a_group;
+    float *b;
+    int64_t b_out;
+    float *c;
+    int64_t c_group, c_out;
+} ct_plane_product;
+
+/* A plane with what lies around it: to[i · columns + j] ← data[first + i · row + j · step] for top ≤ i < bottom, left ≤ j < right, and 0 for
+ * all else, i < rows, j < columns, and for a vector behind it; up to two are written. Nothing is read outside [data, end). */
+typedef struct ct_plane_copy {
+    const float *data, *end;
+    int64_t first, row, step;
+    int64_t rows, columns, top, bottom, left, right;
+    int64_t ahead; /* what lies so far behind is asked for: it will be read next */
+    float *to;
+} ct_plane_copy;
+
+/* to[i · to_row + j · step] ← from[i · from_row + j], i < rows, j < columns. Rows come in order; where step is 1, up to a vector behind one
+ * may be written, too, if that lies before `end`, and is read. */
+typedef struct ct_rows {
+    int64_t rows, columns;
+    const float *from;
+    int64_t from_row;
+    float *to;
+    const float *end;
+    int64_t to_row, step, ahead;
+} ct_rows;
+
 typedef struct ct_vectors ct_vectors;
 struct ct_vectors {
     const char *name;   /* of the instruction set, as CT_ISA has it */
@@ -84,6 +120,10 @@ struct ct_vectors {
     void (*multiply_outer)(const ct_outer_product *product);
     void (*multiply_lanes)(const ct_lane_product *product);
     void (*multiply_lanes_outer)(const ct_lane_product *product);
+    void (*multiply_planes)(const ct_plane_product *product);
+    void (*multiply_planes_outer)(const ct_plane_product *product);
+    void (*load_plane)(const ct_plane_copy *copy);
+    void (*store_rows)(const ct_rows *rows);
 };
 
 /* The instruction sets of this build, best first, NULL at the end, and whether this machine can run one. */
