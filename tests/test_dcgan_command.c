@@ -34,11 +34,11 @@ Test(dcgan_command, verbs_are_listed)
 Test(dcgan_command, each_verb_explains_itself)
 {
     char arguments[100], words[100];
-    for (int k = 0; k < VERBS; k++) {
-        snprintf(arguments, sizeof arguments, "%s --help", verbs[k]);
-        snprintf(words, sizeof words, "dcgan %s [options]: ", verbs[k]);
+    for (int k = 0; k < 2 * VERBS; k++) {
+        snprintf(arguments, sizeof arguments, k < VERBS ? "%s --help" : "help %s", verbs[k % VERBS]);
+        snprintf(words, sizeof words, "dcgan %s [options]: ", verbs[k % VERBS]);
         expect(0, arguments, words);
-        snprintf(words, sizeof words, "\n  dcgan %s ", verbs[k]);
+        snprintf(words, sizeof words, "\n  dcgan %s ", verbs[k % VERBS]);
         expect(0, arguments, words); /* an example */
         expect(0, arguments, "  --threads ");
     }
@@ -46,7 +46,9 @@ Test(dcgan_command, each_verb_explains_itself)
 
 Test(dcgan_command, wrong_usage_is_2)
 {
-    expect(2, "trian 2>&1", "dcgan: \"trian\" is no verb; did you mean train?; dcgan --help lists them\n");
+    expect(2, "trian 2>&1", "dcgan: \"trian\" is no verb; did you mean train? dcgan --help lists them\n");
+    expect(2, "help trian 2>&1", "dcgan: \"trian\" is no verb; did you mean train? dcgan --help lists them\n");
+    expect(2, "train --hlep 2>&1", "dcgan train: train has no option --hlep; did you mean --help?\n");
     expect(2, "something-else 2>&1", "dcgan: \"something-else\" is no verb; dcgan --help lists them\n");
     expect(2, "sample --modle x 2>&1", "dcgan sample: sample has no option --modle; did you mean --model?\n");
     expect(2, "sample 2>&1", "dcgan sample: needs --model FILE, ");
@@ -94,7 +96,7 @@ Test(dcgan_command, noise_is_given)
     expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1 --quiet --out run", "");
     write_noise("there.npy", 3, (float[]){ 0.5f, -1, 2, 1, 1, -0.25f }), write_noise("back.npy", 3, (float[]){ 1, 1, -0.25f, 0.5f, -1, 2 });
     write_noise("wrong.npy", 2, (float[]){ 1, 2, 3, 4 });
-    expect(0, "sample --model run/generator.safetensors --noise there.npy --out a.npy", "");
+    expect(0, "sample --model run/generator.safetensors --noise there.npy --out a.npy", "a.npy\n");
     expect(0, "sample --model run/generator.safetensors --noise back.npy --out b.npy", "");
     ct_tensor *a = ct_npy_read("a.npy", &error), *b = ct_npy_read("b.npy", &error);
     cr_assert(a != NULL && b != NULL && ct_tensor_count(a) == 2 * 256 && ct_tensor_count(b) == 2 * 256);
@@ -107,4 +109,24 @@ Test(dcgan_command, noise_is_given)
     expect(1, "sample --model run/generator.safetensors --noise none.npy --out c.npy 2>&1", "none.npy: No such file or directory\n");
     expect(1, "sample --model there.npy --out c.npy 2>&1", "dcgan sample: ");
     cr_expect_neq(access("c.npy", F_OK), 0);
+}
+
+Test(dcgan_command, verbs_name_what_they_wrote)
+{
+    expect(0, "data --characters AB --size 16 --count 4", "sheet.png: 2 characters of ");
+    expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1 --quiet --out run", "");
+    static const char *const made[][2] = {
+        { "sample", "samples.png\n" },
+        { "interpolate --count 2 --animation walk.png", "interpolation.png\nwalk.png\n" },
+        { "export --onnx g.onnx --safetensors g.safetensors", "g.onnx\ng.safetensors\n" },
+    };
+    for (int i = 0; i < 3; i++) {
+        char arguments[200];
+        snprintf(arguments, sizeof arguments, "%s --model run/generator.safetensors", made[i][0]);
+        cr_expect_eq(run_program("dcgan", arguments), 0);
+        cr_expect_str_eq(output, made[i][1]);
+        for (char *name = strtok(output, "\n"); name != NULL; name = strtok(NULL, "\n"))
+            cr_expect_eq(access(name, F_OK), 0, "%s", name);
+    }
+    cr_expect_eq(access("sheet.png", F_OK), 0);
 }

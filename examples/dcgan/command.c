@@ -66,10 +66,11 @@ const char *command_nearest(const char *text, const void *names, int count, size
 /* ", did you mean …?", or nothing. */
 static const char *suggest(const struct verb *verb, const char *dashes, const char *name, char text[100])
 {
-    const char *names[MOST_SETTINGS], *nearest;
+    const char *names[MOST_SETTINGS + 1] = { "help" }, *nearest;
+    const int extra = dashes[0] != '\0'; /* no setting, but an option */
     for (int i = 0; i < setting_count(verb); i++)
-        names[i] = setting_at(verb, i)->name;
-    nearest = command_nearest(name, names, setting_count(verb), sizeof *names);
+        names[extra + i] = setting_at(verb, i)->name;
+    nearest = command_nearest(name, names, extra + setting_count(verb), sizeof *names);
     text[0] = '\0';
     if (nearest != NULL)
         snprintf(text, 100, "; did you mean %s%s?", dashes, nearest);
@@ -291,7 +292,7 @@ static void print_setting(const struct setting *setting)
 {
     char name[64];
     snprintf(name, sizeof name, "--%s %s", setting->name, setting->argument != NULL ? setting->argument : "");
-    printf("  %-26s %s", name, setting->help);
+    printf("  %-26s  %s", name, setting->help);
     if (setting->value != NULL)
         printf(" (%s)", setting->value);
     printf("\n");
@@ -413,6 +414,10 @@ static int run_verb(const char *program, const struct verb *verb, int argc, char
 int command_run(const char *program, const char *about, const struct verb *const verbs[], int count, int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "help", *names[MOST_SETTINGS];
+    if (argc > 2 && strcmp(word, "help") == 0) { /* help VERB is VERB --help */
+        argv[1] = argv[2], argv[2] = "--help";
+        word = argv[1], argc = 3;
+    }
     for (int i = 0; i < count; i++) {
         names[i] = verbs[i]->name;
         if (strcmp(verbs[i]->name, word) == 0)
@@ -430,7 +435,7 @@ int command_run(const char *program, const char *about, const struct verb *const
         return finish(program, "");
     }
     const char *nearest = command_nearest(word, names, count, sizeof *names);
-    fprintf(stderr, "%s: \"%.60s\" is no verb%s%s%s; %s --help lists them\n", program, word,
-            nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "", nearest != NULL ? "?" : "", program);
+    fprintf(stderr, "%s: \"%.60s\" is no verb; %s%s%s%s --help lists them\n", program, word,
+            nearest != NULL ? "did you mean " : "", nearest != NULL ? nearest : "", nearest != NULL ? "? " : "", program);
     return MISUSED;
 }

@@ -84,6 +84,10 @@ static ct_status run(const void *given, ct_error *error)
     if (status == CT_OK && options->safetensors != NULL)
         status = dcgan_save(generator, options->safetensors, error);
     ct_module_free(generator);
+    if (status == CT_OK && options->onnx != NULL)
+        printf("%s\n", options->onnx);
+    if (status == CT_OK && options->safetensors != NULL)
+        printf("%s\n", options->safetensors);
     return status;
 }
 

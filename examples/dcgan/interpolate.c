@@ -94,6 +94,10 @@ static ct_status run(const void *given, ct_error *error)
         status = picture_grid(options->out, images, (int)options->steps, picture_zoom(shape.size), error);
     if (status == CT_OK && options->animation != NULL)
         status = animate(options, generator, &shape, tape, ends, error);
+    if (status == CT_OK)
+        printf("%s\n", options->out);
+    if (status == CT_OK && options->animation != NULL)
+        printf("%s\n", options->animation);
     ct_tensor_release(images);
     ct_tensor_release(ends);
     ct_tape_free(tape);

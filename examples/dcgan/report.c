@@ -272,7 +272,7 @@ static const char head[] =
     "body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }\n"
     "h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }\n"
     ".charts, .pictures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); }\n"
-    ".pictures { grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }\n"
+    ".charts { align-items: end; } .pictures { grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }\n"
     "figure { margin: 0; } figcaption { font-size: .9rem; } img { width: 100%; image-rendering: pixelated; }\n"
     "svg text { font-size: 12px; fill: var(--ink); } .grid { stroke: var(--line); } .axis, .tick { stroke: var(--faint); }\n"
     ".key::before { content: \"\\25CF\\00A0\"; } .key { margin-left: .7rem; }\n"

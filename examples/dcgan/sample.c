@@ -68,6 +68,8 @@ static ct_status run(const void *given, ct_error *error)
         status = is_array(options->out)
                      ? ct_npy_write(options->out, images, error)
                      : picture_grid(options->out, images, (int)options->columns, picture_zoom(shape.size), error);
+    if (status == CT_OK)
+        printf("%s\n", options->out);
     ct_tensor_release(images);
     ct_tensor_release(noise);
     ct_tape_free(tape);
