@@ -113,7 +113,7 @@ Test(dcgan_command, noise_is_given)
 
 Test(dcgan_command, verbs_name_what_they_wrote)
 {
-    expect(0, "data --characters AB --size 16 --count 4", "sheet.png: 2 characters of ");
+    expect(0, "data --characters AB --size 16 --count 4", "data: 2 characters of ");
     expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1 --quiet --out run", "");
     static const char *const made[][2] = {
         { "sample", "samples.png\n" },

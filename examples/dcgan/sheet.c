@@ -60,7 +60,7 @@ static ct_status run(const void *given, ct_error *error)
     status = sheet != NULL ? picture_grid(options->out, sheet, (int)options->columns, picture_zoom((int)options->data.size), error)
                            : error->status;
     if (status == CT_OK)
-        printf("%s: %s\n", options->out, data_description(data));
+        printf("data: %s\n%s\n", data_description(data), options->out);
     if (status == CT_OK && data_unreadable(data) > 0)
         printf("pictures that could not be read and were left out: %lld\n", (long long)data_unreadable(data));
     ct_tensor_release(sheet);

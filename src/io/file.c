@@ -99,7 +99,7 @@ ct_status ct_file_replace(const char *path, int count, const struct ct_piece pie
     if (!nameless)
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0) {
-        status = system_error(error, "create", temporary);
+        status = system_error(error, "create", path);
     } else {
         bool good = true;
         for (int i = 0; i < count && good; i++)
