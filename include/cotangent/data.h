@@ -48,7 +48,8 @@ CT_API char *ct_source_name(const ct_source *source, int64_t index, char *text, 
 /* The .ttf and .otf files in a folder and the folders in it, by path, each once, that have an outline for each of the characters (ASCII's
  * without the space), no two the same; at most 1,000, and no more behind the one with the outlines' 8,388,609th point. Left out are files of
  * over 32 MiB, fonts thinner than light, and what this user may not read; any other file that cannot be read is an error. FreeType may take
- * 64 MiB and a second of processor time a font (one takes half a thousandth), or that one is left out. CT_BAD_FORMAT when no font is left. The caller's, for ct_glyphs_close; NULL on failure. */
+ * 64 MiB and a second of processor time a font (one takes half a thousandth), and finish the letter at hand, or that font is left out.
+ * CT_BAD_FORMAT when no font is left. The caller's, for ct_glyphs_close; NULL on failure. */
 typedef struct ct_glyphs ct_glyphs;
 CT_API ct_glyphs *ct_glyphs_open(const char *folder, const char *characters, ct_error *error);
 CT_API void ct_glyphs_close(ct_glyphs *glyphs);
