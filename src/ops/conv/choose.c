@@ -67,6 +67,8 @@ static double panels(const ct_conv_form *f, ct_conv_map map)
                  (f->dilation[2] == 1 && (!to_x || f->stride[2] == 1) ? (double)f->k[2] : 1);
     double positions = to_x ? ceil((double)f->x[1] / (double)f->stride[1]) * ceil((double)f->x[2] / (double)f->stride[2])
                             : (double)f->y[1] * (double)f->y[2];
+    if (map == CT_MAP_WEIGHT && weights(f) > 65536) /* several images at once */
+        positions = fmax(positions, fmin(positions * (double)f->batch, 512));
     double slower = 1 + 0.9 / run + (map == CT_MAP_WEIGHT ? 17 : 2.3) / positions, source = to_x ? y : x, target = x + y - source;
     return ct_conv_work(f) * ceil(lanes / 16) * 16 / lanes * slower / (products_per_ns * 0.88) + 0.19 * source + 0.28 * target +
            0.12 * weights(f);

@@ -31,6 +31,8 @@ typedef struct ct_direct {
     int64_t parts, sum_floats;    /* conv_weight: partial sums */
 } ct_direct;
 
+enum { CT_DIRECT_PARTS = 64 /* of a run of products, at most */ };
+
 /* A strip of images [strip.image, strip.image + images), and a slice [first, first + channels) of the channels that are staged. */
 typedef struct ct_view {
     ct_strip strip;
@@ -40,6 +42,9 @@ typedef struct ct_view {
 static inline int64_t ct_direct_volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
 static inline int64_t ct_direct_strips(const ct_direct *job) { return job->sets * job->cut.extent[0] * job->cut.strips; }
 static inline int64_t ct_direct_slices(const ct_direct *job) { return ceil_divide(job->sources, job->slice); }
+
+/* Panels that are multiplied at a time: with several slices all of the piece's, whose sums the next slice adds to. */
+static inline int64_t ct_direct_together(const ct_direct *job) { return ct_direct_slices(job) > 1 ? job->block : 1; }
 
 static inline ct_view ct_direct_view(const ct_direct *job, int64_t number)
 {
@@ -61,8 +66,12 @@ static inline float *ct_direct_scratch(const ct_direct *job, int lane) { return 
 CT_HIDDEN ct_range ct_direct_planes(const ct_conv_form *form, int64_t depth);
 CT_HIDDEN void ct_direct_stage(const ct_direct *job, const float *x, int64_t group, const ct_view *view, ct_range planes, float *stage);
 
-/* Pieces of packed weights, [group][panel][slice][tap][channel of the slice][lane], and for conv_transpose phase by phase within a group. */
+/* Pieces of packed weights, [group][panel][slice][tap][channel of the slice][lane]; for conv_transpose phase by phase within a group. */
 CT_HIDDEN void ct_direct_pack(void *job, int lane, int64_t piece);
+
+/* Pieces of conv and conv_transpose: a strip and a block of panels. */
+CT_HIDDEN void ct_direct_run_y(void *job, int lane, int64_t piece);
+CT_HIDDEN void ct_direct_run_x(void *job, int lane, int64_t piece);
 
 /* Pieces of conv_weight: sums of a part into packed, and these to their places. */
 CT_HIDDEN void ct_direct_sum(void *job, int lane, int64_t piece);

@@ -27,9 +27,14 @@ static void pack_for_x(const ct_direct *job, int64_t group, int64_t vector, cons
     int64_t lanes = v->lanes, c = vector * lanes, valid = least(lanes, job->in - c), taps[3][CT_MOST_TAPS], back[CT_MOST_TAPS], n[3];
     const float *end = w + f->y_channels * job->in * job->taps;
 
-    for (int64_t o = 0; o < job->outs; o++)
-        v->gather(w + ((group * job->outs + o) * job->in + c) * job->taps, end, job->taps, (int)valid, job->taps,
-                  scratch + o * job->taps * lanes, lanes);
+    for (int64_t o = 0; o < job->outs; o++) {
+        const float *from = w + ((group * job->outs + o) * job->in + c) * job->taps;
+        float *stage = scratch + o * job->taps * lanes;
+        if (job->taps == 1 && valid == lanes)
+            memcpy(stage, from, (size_t)lanes * sizeof *stage);
+        else
+            v->gather(from, end, job->taps, (int)valid, job->taps, stage, lanes);
+    }
     for (int64_t p[3] = { 0 }; p[0] < f->stride[0]; p[0]++)
         for (p[1] = 0; p[1] < f->stride[1]; p[1]++)
             for (p[2] = 0; p[2] < f->stride[2]; p[2]++) {
