@@ -85,6 +85,45 @@ Test(dcgan, a_saved_generator_draws_the_same)
     ct_module_free(before), ct_module_free(after);
 }
 
+/* One tensor fewer, and one of another shape, in its turn: each refused, by its name unless the networks' sizes come from it. */
+Test(dcgan, a_damaged_generator_is_refused)
+{
+    enum { MOST = 40 };
+    struct dcgan_shape shape = { CT_F32, 16, 1, 6, 4, 4, 4 }, loaded;
+    ct_error error = { CT_OK, "" };
+    ct_module *generator = dcgan_generator_new(&shape, &(ct_random){ .seed = 7 }, &error);
+    ct_tensor *tensor[MOST], *other = ct_tensor_zeros(CT_F32, CT_SHAPE(3, 2));
+    char name[MOST][80];
+    const char *names[MOST];
+    const int count = ct_module_tensor_count(generator);
+    int named = 0;
+    cr_assert(count > 9 && count <= MOST);
+    for (int i = 0; i < count; i++)
+        names[i] = name[i];
+    for (int i = 0; i < 2 * count; i++) {
+        const int chosen = i / 2;
+        int written = 0;
+        for (int k = 0; k < count; k++) {
+            if (k == chosen && i % 2 == 0)
+                continue;
+            snprintf(name[written], sizeof name[written], "main.%s", ct_module_tensor(generator, k).name);
+            tensor[written++] = k == chosen ? other : ct_module_tensor(generator, k).tensor;
+        }
+        cr_assert_eq(ct_safetensors_write("damaged.safetensors", written, names, tensor, &error), CT_OK, "%s", error.message);
+        cr_expect_null(dcgan_load_generator("damaged.safetensors", &loaded, &error));
+        cr_expect_eq(error.status, CT_BAD_FORMAT);
+        char words[200];
+        snprintf(words, sizeof words, "damaged.safetensors: main.%s is missing or of another shape", ct_module_tensor(generator, chosen).name);
+        const bool is_named = strcmp(error.message, words) == 0;
+        named += is_named;
+        cr_expect(is_named || strstr(error.message, "does not hold a DCGAN generator") != NULL, "%s", error.message);
+    }
+    cr_expect(named >= count, "%d of %d", named, 2 * count);
+    unlink("damaged.safetensors");
+    ct_tensor_release(other);
+    ct_module_free(generator);
+}
+
 /* Shoemake's formula where the answer is known: on the unit circle, the angle grows in proportion. */
 Test(dcgan, slerp_goes_along_the_sphere)
 {

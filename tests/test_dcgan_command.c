@@ -130,3 +130,44 @@ Test(dcgan_command, verbs_name_what_they_wrote)
     }
     cr_expect_eq(access("sheet.png", F_OK), 0);
 }
+
+/* What would fail, or disappoint, after hours is said before the first step. */
+Test(dcgan_command, training_warns_and_refuses)
+{
+    char arguments[4300], train[] = "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1";
+    ct_tensor *few = ct_tensor_zeros(CT_F32, CT_SHAPE(8, 1, 16, 16));
+    cr_assert_eq(ct_npy_write("few.npy", few, &error), CT_OK, "%s", error.message);
+    ct_tensor_release(few);
+    static const struct {
+        int status;
+        const char *added, *words;
+    } cases[] = {
+        { 0, "--kernel 5 --out a", "note: --kernel 5 is not a multiple of the stride, 2: " },
+        { 0, "--kernel 6 --out b", "done: 1 steps. Look at b/report.html" },
+        { 0, "--data few.npy --out c", "note: a discriminator learns 8 pictures by heart; " },
+        { 2, "--schedule linear", "dcgan train: --schedule linear: needs constant or cosine\n" },
+        { 1, "--fonts .", "no font under . has all of \"AB\"; on Debian: apt install fonts-dejavu-core\n" },
+        { 1, "--out few.npy/run", "dcgan train: cannot make the folder few.npy/run: Not a directory\n" },
+        { 1, "--out few.npy", "dcgan train: cannot open the folder few.npy: Not a directory\n" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(arguments, sizeof arguments, "%s %s 2>&1", train, cases[i].added);
+        expect(cases[i].status, arguments, cases[i].words);
+    }
+}
+
+/* The line that says how to go on; and a run without a checkpoint begins again. */
+Test(dcgan_command, a_run_is_stopped_and_goes_on, .timeout = 120)
+{
+    expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1000000 --save-every 1000000 --out run & "
+              "while ! grep -q ^3, run/log.csv; do sleep 0.01; done 2>/dev/null; kill -TERM $!; wait $!",
+           " of 1000000 steps; go on with\n  dcgan train --resume run\n");
+    long long step = 0;
+    cr_expect(strstr(output, "stopped after ") != NULL && sscanf(strstr(output, "stopped after "), "stopped after %lld", &step) == 1 && step >= 3);
+    char arguments[100], words[100];
+    snprintf(arguments, sizeof arguments, "train --resume run --steps %lld", step + 1);
+    snprintf(words, sizeof words, "resuming after step %lld\n", step);
+    expect(0, arguments, words);
+    cr_assert_eq(system("rm run/checkpoint-*"), 0);
+    expect(0, "train --resume run --steps 1", "no checkpoint in run yet: from the beginning\n");
+}

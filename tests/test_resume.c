@@ -107,6 +107,32 @@ Test(resume, wgan_gp_at_each_step)
     resume_at_each_step(&dcgan_wgan_gp);
 }
 
+/* The session's checkpoint but for one pair of its metadata and one tensor, and with one tensor more; how many it has whole. */
+enum { KEYS = 5, MOST = 200 };
+static int save_changed(struct session *session, const char *path, int key, int tensor, int more)
+{
+    static const char *const keys[KEYS] = { "loss", "step", "data", "random.noise", "random.mix" };
+    const char *metadata[2 * KEYS], *name[MOST] = { "another" };
+    ct_tensor *another = ct_tensor_zeros(CT_F32, CT_SHAPE(1)), *value[MOST] = { another };
+    ct_error error = { CT_OK, "" };
+    int pairs = 0, written = more;
+    save(session, path);
+    ct_safetensors *file = ct_safetensors_read(path, &error);
+    cr_assert_not_null(file, "%s", error.message);
+    const int count = ct_safetensors_count(file);
+    cr_assert_lt(count, MOST);
+    for (int i = 0; i < KEYS; i++)
+        if (i != key)
+            metadata[2 * pairs] = keys[i], metadata[2 * pairs++ + 1] = ct_safetensors_metadata(file, keys[i]);
+    for (int i = 0; i < count; i++)
+        if (i != tensor)
+            name[written] = ct_safetensors_name(file, i), value[written++] = ct_safetensors_tensor(file, i);
+    cr_assert_eq(ct_safetensors_write_with(path, written, name, value, pairs, metadata, &error), CT_OK, "%s", error.message);
+    ct_tensor_release(another);
+    ct_safetensors_free(file);
+    return count;
+}
+
 Test(resume, refuses_what_is_not_its_own)
 {
     char path[] = "/tmp/cotangent-resume-XXXXXX";
@@ -132,6 +158,26 @@ Test(resume, refuses_what_is_not_its_own)
     session.state.noise.seed = 5;
     cr_expect_eq(dcgan_checkpoint_load(&session.gan, &session.state, path, &error), CT_BAD_FORMAT);
     cr_expect_not_null(strstr(error.message, "generator.main.0.weight is of another shape"), "%s", error.message);
+
+    dcgan_close(&session.gan);
+    session_open(&session, &dcgan_gan);
+    for (int without = 0; without < KEYS; without++) {
+        save_changed(&session, path, without, -1, 0);
+        cr_expect_eq(dcgan_checkpoint_load(&session.gan, &session.state, path, &error), CT_BAD_FORMAT);
+        cr_expect_not_null(strstr(error.message, "is no checkpoint of dcgan: loss, step, data or random is missing"), "%s", error.message);
+    }
+    const int count = save_changed(&session, path, KEYS, -1, 0);
+    cr_expect_eq(dcgan_checkpoint_load(&session.gan, &session.state, path, &error), CT_OK, "%s", error.message);
+    for (int without = 0; without < count; without++) {
+        save_changed(&session, path, KEYS, without, 0);
+        cr_expect_eq(dcgan_checkpoint_load(&session.gan, &session.state, path, &error), CT_BAD_FORMAT);
+        cr_expect_not_null(strstr(error.message, " is missing"), "%s", error.message);
+    }
+    save_changed(&session, path, KEYS, -1, 1);
+    char words[100];
+    snprintf(words, sizeof words, "holds %d tensors; this network and its optimizers have %d", count + 1, count);
+    cr_expect_eq(dcgan_checkpoint_load(&session.gan, &session.state, path, &error), CT_BAD_FORMAT);
+    cr_expect_not_null(strstr(error.message, words), "%s", error.message);
 
     /* A generator alone is no checkpoint. */
     cr_assert_eq(dcgan_save(session.gan.generator, path, &error), CT_OK);

@@ -69,8 +69,10 @@ ct_module *dcgan_load_generator(const char *path, struct dcgan_shape *shape, ct_
     ct_module *module = NULL;
     if (!measure(file, shape))
         ct_error_set(error, CT_BAD_FORMAT, "%.300s does not hold a DCGAN generator (main.0.weight, main.3.weight, …)", path);
-    else
-        module = dcgan_generator_new(shape, &(ct_random){ 0 }, error);
+    else if ((module = dcgan_generator_new(shape, &(ct_random){ 0 }, error)) == NULL && error->status == CT_BAD_ARGUMENT) {
+        const ct_error why = *error;
+        ct_error_set(error, CT_BAD_FORMAT, "%.300s does not hold a DCGAN generator: %s", path, why.message);
+    }
     for (int i = 0; module != NULL && i < ct_module_tensor_count(module); i++) {
         ct_named_tensor named = ct_module_tensor(module, i);
         char name[NAME_SIZE];

@@ -49,16 +49,16 @@ static int64_t processor_time(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* FreeType asks for memory with every letter, and every letter of a letter: there it can be ended. */
-static bool in_time(FT_Memory memory)
+/* FreeType asks for memory with every letter, and every letter of a letter: there it can be ended, by a size that no memory has. */
+static size_t in_time(FT_Memory memory, long size)
 {
     const struct ct_glyphs *glyphs = memory->user;
-    return glyphs->deadline == INT64_MAX || processor_time() < glyphs->deadline;
+    return glyphs->deadline == INT64_MAX || processor_time() < glyphs->deadline ? (size_t)size : SIZE_MAX;
 }
 
 static void *take(FT_Memory memory, long size)
 {
-    return in_time(memory) ? ct_heap_allocate((size_t)size) : NULL;
+    return ct_heap_allocate(in_time(memory, size));
 }
 
 static void give(FT_Memory memory, void *block)
@@ -70,7 +70,7 @@ static void give(FT_Memory memory, void *block)
 static void *resize(FT_Memory memory, long size, long larger, void *block)
 {
     (void)size;
-    return in_time(memory) ? ct_heap_resize(block, (size_t)larger) : NULL;
+    return ct_heap_resize(block, in_time(memory, larger));
 }
 
 /* ---- fonts ---- */
