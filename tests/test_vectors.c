@@ -174,18 +174,20 @@ static void plane_products(void)
         compare("multiply_planes", 0);
 
         start();
-        p.b = c, p.c = b, p.c_group = 2 * 7 * lanes, p.c_out = 7 * lanes, p.count = count = count % 20, p.b_out = 20;
-        for (int64_t i = 0; i < count; i++)
+        int64_t rows = 1 + draw(4), columns = 1 + draw(50);
+        for (int64_t i = 0; i < (count = count % 20); i++)
             b_at[i] = count - 1 - i;
-        v->multiply_planes_outer(&p);
-        for (int64_t i = 0; i < outs * count * lanes; i++) {
-            int64_t lane = i % lanes, k = i / lanes % count, o = i / lanes / count;
+        v->sum_planes(&(ct_plane_sums){ .groups = groups, .rows = rows, .columns = columns, .outs = outs, .count = count, .a = a, .a_at = a_at,
+                                        .b_at = b_at, .a_group = 300, .a_row = 60, .b = c, .b_out = 20, .c = b,
+                                        .c_end = b + (groups - 1) * 900 + (outs - 1) * 20 + (rows - 1) * 55 + columns,
+                                        .c_group = 900, .c_out = 20, .c_row = 55 });
+        for (int64_t i = 0; i < outs * count * columns; i++) {
+            int64_t j = i % columns, k = i / columns % count, o = i / columns / count;
             for (int64_t g = 0; g < groups; g++)
-                for (int64_t n = 0; n < vectors; n++)
-                    expected[(o * 20 + b_at[k]) * lanes + lane] +=
-                        a[g * 300 + a_at[k] + n * lanes + lane] * b[(g * 2 + o) * 7 * lanes + n * lanes + lane];
+                for (int64_t r = 0; r < rows; r++)
+                    expected[(o * 20 + b_at[k]) * lanes + j % lanes] += a[g * 300 + r * 60 + a_at[k] + j] * b[g * 900 + o * 20 + r * 55 + j];
         }
-        compare("multiply_planes_outer", 0);
+        compare("sum_planes", 0);
     }
 }
 

@@ -85,33 +85,32 @@ static double lanes(const ct_conv_form *f, ct_conv_map map)
     return ct_conv_work(f) * whole / channels * 0.026 + 0.26 * terms * whole * pixels;
 }
 
-/* Pixels as lanes: rows come with what lies around them and end in whole vectors, and each is copied in and out; a stride parts its pixels.
- * Few channels to a tile mean more loads a product. conv_weight moves both operands. */
+/* Pixels as lanes: rows are copied with what lies around them, and end in whole vectors; a stride parts its pixels. Few channels to a tile
+ * mean more loads a product. Sums of pixels are kept for each weight, and loaded and stored once a strip. */
 static double planes(const ct_conv_form *f, ct_conv_map map)
 {
     if (ct_conv_work(f) == 0 || volume(f->x) == 0)
         return INFINITY;
     const ct_cut c = ct_planes_cut(f, map);
-    const bool to_x = map == CT_MAP_TRANSPOSE, apart = f->stride[2] > 1;
-    const double in = (double)(f->x_channels / f->groups), outs = (double)(f->y_channels / f->groups), terms = to_x ? outs : in;
-    const double row = (double)(c.wide + f->dilation[2] * (f->k[2] - 1) / f->stride[2]), vectors = ceil(row / 16) * 16;
-    const double rows = (double)(c.high + f->dilation[1] * (f->k[1] - 1) / f->stride[1]), high = (double)c.high;
+    const bool to_x = map == CT_MAP_TRANSPOSE, apart = f->stride[2] > (to_x ? 1 : 2);
+    const double in = (double)(f->x_channels / f->groups), outs = (double)(f->y_channels / f->groups), target = to_x ? in : outs;
+    const double wide = (double)c.wide, row = wide + (double)(f->dilation[2] * (f->k[2] - 1) / f->stride[2]);
+    const double high = (double)c.high, rows = high + (double)(f->dilation[1] * (f->k[1] - 1) / f->stride[1]);
     const double strips = (double)f->batch * (double)f->groups * (double)c.extent[0] * (double)c.strips;
     const double phases = fmin((double)f->stride[1], (double)f->k[1]) * fmin((double)f->stride[2], (double)f->k[2]);
-    const double depth = (double)f->k[0] / (to_x ? (double)f->stride[0] : 1), taps = volume(f->k) / (to_x ? (double)f->stride[0] : 1);
-    const double loaded = strips * terms * depth * rows * (to_x ? 1 : phases), stored = strips * (to_x ? in * phases : outs) * high;
-    const double products = strips * high * row * in * outs * taps / products_per_ns, target = to_x ? in : outs;
-    const double load = (!to_x && f->stride[2] > 2 ? 0.57 : 0.16) * vectors + 1;
-    const double store = (to_x && apart ? 0.54 : 0.11) * (double)c.wide + 1;
+    const double depth = (double)f->k[0] / (to_x ? (double)f->stride[0] : 1), taps = depth * (double)(f->k[1] * f->k[2]);
+    const double loaded = strips * (in * outs / target) * depth * rows * (to_x ? 1 : phases), vectors = ceil(row / 16) * 16;
+    const double stored = strips * target * (to_x ? phases : 1) * high, product = strips * high * in * outs * taps / products_per_ns;
     const double numbers = (double)f->batch * ((double)f->x_channels * volume(f->x) + (double)f->y_channels * volume(f->y));
-    const double far = 0.33 * fmax(0, numbers - 3e6); /* what does not stay in the last-level cache */
+    const double far = 0.32 * fmax(0, numbers - 3e6), few = 1.13 * ceil(target / 8) / target; /* far: not in the last-level cache */
 
-    if (fmin(in, outs) > 16 || terms * rows * row * (double)f->k[0] * phases > 1e6)
+    if (fmin(in, outs) > 16 || loaded / strips * row > 1e6)
         return INFINITY;
     if (map == CT_MAP_WEIGHT)
-        return far + products * 1.7 + loaded * (load + 0.03 * vectors) + stored * 0.17 * row + 30 * strips +
-               (3.8 + 1.36 * strips / (double)f->groups) * weights(f);
-    return far + products * (0.88 + 1.13 * ceil(target / 8) / target) + loaded * load + stored * store + 63 * strips * (to_x ? phases : 1);
+        return far + product * ceil(wide / 16) * 16 * (1.55 + few) + loaded * ((apart ? 0.41 : 0.1) * vectors + 3) +
+               (3.5 + 0.57 * strips / (double)f->groups) * weights(f);
+    return far + product * row * (0.88 + few) + loaded * ((apart && !to_x ? 0.57 : 0.16) * vectors + 1) +
+           stored * ((apart && to_x ? 0.54 : 0.11) * wide + 1) + 63 * strips * (to_x ? phases : 1);
 }
 
 /* What direct does, the least first of equals. */

@@ -3,11 +3,11 @@
  *
  * What is contracted is copied into planes with its padding, for x one for each phase of the stride. Then a tap is a constant distance:
  * rows follow each other without a gap, and a product runs over all pixels of a strip at once. Pixels behind a row's end come out as
- * nonsense, which is not copied out; conv_weight multiplies them by zeros.
+ * nonsense, which is not copied out. conv_weight goes row by row.
  *
  *     conv            y ← x's planes, a tap at a time
  *     conv_transpose  a phase of x ← y's planes
- *     conv_weight     a sum over pixels: x's planes, times y laid out as they are
+ *     conv_weight     a sum over pixels: x's planes, times y's rows where they lie
  *
  * Work is cut into pieces by the shape alone, and a piece owns what it writes. */
 #include <string.h>
@@ -282,27 +282,6 @@ static void run_x(void *context, int lane, int64_t number)
     }
 }
 
-/* y's channels [o, o + outs) of a strip, with zeros behind each row. */
-static void stage_sums(const struct job *job, int64_t channel, int64_t outs, const struct piece *p, float *to)
-{
-    const ct_conv_form *f = job->f;
-    const ct_strip *s = &p->strip;
-
-    for (int64_t n = 0; n < p->images; n++)
-        for (int64_t o = 0; o < outs; o++)
-            load(job, &(struct view){
-                .data = job->b,
-                .end = job->b + f->batch * f->y_channels * volume(f->y),
-                .there = true,
-                .plane = (((p->image + n) * f->y_channels + channel + o) * f->y[0] + s->depth) * f->y[1] * f->y[2],
-                .extent = f->y + 1,
-                .row = s->row,
-                .column = s->column,
-                .row_step = 1,
-                .column_step = 1,
-            }, s->high, s->wide, to + (n * OUTS + o) * job->positions);
-}
-
 static void run_w(void *context, int lane, int64_t number)
 {
     const struct job *job = context;
@@ -319,23 +298,26 @@ static void run_w(void *context, int lane, int64_t number)
         for (int64_t group = p.group; group < p.group + p.groups; group++) {
             stage_x(job, job->a, group, p.image, p.images, &p.strip, at.stage);
             for (int64_t o = 0; o < job->outs; o += OUTS) {
-                const int64_t outs = least(OUTS, job->outs - o);
+                const int64_t y = (p.image * f->y_channels + group * job->outs + o) * f->y[0] + p.strip.depth;
 
-                stage_sums(job, group * job->outs + o, outs, &p, at.sums);
-                job->v->multiply_planes_outer(&(ct_plane_product){
+                job->v->sum_planes(&(ct_plane_sums){
                     .groups = p.images,
-                    .outs = outs,
-                    .vectors = vectors_of(job, &p.strip),
+                    .rows = p.strip.high,
+                    .columns = p.strip.wide,
+                    .outs = least(OUTS, job->outs - o),
                     .count = job->in * job->taps,
                     .a = at.stage,
                     .a_at = job->a_at,
                     .a_group = job->image,
+                    .a_row = job->pitch,
                     .b = sums + (group * each + o * job->in * job->taps) * job->v->lanes,
                     .b_at = job->b_at,
                     .b_out = job->in * job->taps,
-                    .c = at.sums,
-                    .c_group = OUTS * job->positions,
-                    .c_out = job->positions,
+                    .c = job->b + (y * f->y[1] + p.strip.row) * f->y[2] + p.strip.column,
+                    .c_end = job->b + f->batch * f->y_channels * volume(f->y),
+                    .c_group = f->y_channels * volume(f->y),
+                    .c_out = volume(f->y),
+                    .c_row = f->y[2],
                 });
             }
         }

@@ -22,6 +22,16 @@ enum { PANEL = VL * NV };
 typedef float vec __attribute__((vector_size(VL * sizeof(float)), may_alias));
 typedef float loose __attribute__((vector_size(VL * sizeof(float)), aligned(4), may_alias)); /* not aligned */
 
+typedef int32_t whole_numbers __attribute__((vector_size(VL * sizeof(int32_t)), may_alias));
+typedef int32_t loose_numbers __attribute__((vector_size(VL * sizeof(int32_t)), aligned(4), may_alias));
+#if defined __AVX512F__
+#define LANES { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }
+#elif defined __AVX__
+#define LANES { 0, 1, 2, 3, 4, 5, 6, 7 }
+#else
+#define LANES { 0, 1, 2, 3 }
+#endif
+
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
 #define V(name) JOIN(name, CT_VARIANT)
@@ -49,7 +59,7 @@ CT_HIDDEN void V(ct_multiply_outer)(const ct_outer_product *product);
 CT_HIDDEN void V(ct_multiply_lanes)(const ct_lane_product *product);
 CT_HIDDEN void V(ct_multiply_lanes_outer)(const ct_lane_product *product);
 CT_HIDDEN void V(ct_multiply_planes)(const ct_plane_product *product);
-CT_HIDDEN void V(ct_multiply_planes_outer)(const ct_plane_product *product);
+CT_HIDDEN void V(ct_sum_planes)(const ct_plane_sums *sums);
 CT_HIDDEN void V(ct_load_plane)(const ct_plane_copy *copy);
 CT_HIDDEN void V(ct_store_rows)(const ct_rows *rows);
 extern CT_HIDDEN ct_transform *const V(ct_transforms)[][CT_TRANSFORMS];

@@ -38,7 +38,33 @@ ALWAYS void tile_of_c(const ct_plane_product *p, int64_t first, int64_t count, c
             *(vec *)(c + o * p->c_out + v * VL) = sum[o][v];
 }
 
-ALWAYS void tile_of_b(const ct_plane_product *p, int64_t first, const float *c, float *b, int outs, int wide)
+/* A vector's worth of one row for each tap and channel. */
+ALWAYS void add_pixels(const ct_plane_sums *p, vec sum[OUTS][WIDE], const float *pixel, const int64_t at[WIDE], const float *other, int outs,
+                       int wide, bool last)
+{
+    const whole_numbers lane = LANES, there = lane < (int32_t)(p->columns % VL);
+    vec pixels[WIDE];
+
+#pragma GCC unroll 3
+    for (int t = 0; t < wide; t++)
+        pixels[t] = *(const loose *)(pixel + at[t]);
+#pragma GCC unroll 8
+    for (int o = 0; o < outs; o++) {
+        const float *from = other + o * p->c_out;
+        vec factor;
+        if (!last)
+            factor = *(const loose *)from;
+        else if (p->c_end - from >= VL)
+            factor = (vec)(*(const loose_numbers *)from & there);
+        else
+            factor = (vec){ 0 }, store_some((float *)&factor, from, p->columns % VL);
+#pragma GCC unroll 3
+        for (int t = 0; t < wide; t++)
+            sum[o][t] += pixels[t] * factor;
+    }
+}
+
+ALWAYS void tile_of_b(const ct_plane_sums *p, int64_t first, const float *c, float *b, int outs, int wide)
 {
     vec sum[OUTS][WIDE];
     int64_t at[WIDE];
@@ -50,22 +76,15 @@ ALWAYS void tile_of_b(const ct_plane_product *p, int64_t first, const float *c, 
         for (int o = 0; o < outs; o++)
             sum[o][t] = (vec){ 0 };
     }
-    for (int64_t g = 0; g < p->groups; g++) {
-        const float *pixel = p->a + g * p->a_group, *other = c + g * p->c_group;
-        for (int64_t v = 0; v < p->vectors; v++, pixel += VL, other += VL) {
-            vec pixels[WIDE];
-#pragma GCC unroll 3
-            for (int t = 0; t < wide; t++)
-                pixels[t] = *(const loose *)(pixel + at[t]);
-#pragma GCC unroll 8
-            for (int o = 0; o < outs; o++) {
-                const vec factor = *(const vec *)(other + o * p->c_out);
-#pragma GCC unroll 3
-                for (int t = 0; t < wide; t++)
-                    sum[o][t] += pixels[t] * factor;
-            }
+    for (int64_t g = 0; g < p->groups; g++)
+        for (int64_t r = 0; r < p->rows; r++) {
+            const float *pixel = p->a + g * p->a_group + r * p->a_row, *other = c + g * p->c_group + r * p->c_row;
+            int64_t j = 0;
+            for (; j + VL <= p->columns; j += VL)
+                add_pixels(p, sum, pixel + j, at, other + j, outs, wide, false);
+            if (j < p->columns)
+                add_pixels(p, sum, pixel + j, at, other + j, outs, wide, true);
         }
-    }
 #pragma GCC unroll 8
     for (int o = 0; o < outs; o++)
 #pragma GCC unroll 3
@@ -75,13 +94,13 @@ ALWAYS void tile_of_b(const ct_plane_product *p, int64_t first, const float *c, 
 
 /* A function for each size of tile, so that the sums have registers. */
 typedef void of_c(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const float *b, float *c);
-typedef void of_b(const ct_plane_product *p, int64_t first, const float *c, float *b);
+typedef void of_b(const ct_plane_sums *p, int64_t first, const float *c, float *b);
 #define TILE(m, n)                                                                                                                    \
     static void of_c_##m##_##n(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const float *b, float *c)     \
     {                                                                                                                                 \
         tile_of_c(p, first, count, a, b, c, m <= OUTS ? m : OUTS, n);                                                                 \
     }                                                                                                                                 \
-    static void of_b_##m##_##n(const ct_plane_product *p, int64_t first, const float *c, float *b)                                    \
+    static void of_b_##m##_##n(const ct_plane_sums *p, int64_t first, const float *c, float *b)                                       \
     {                                                                                                                                 \
         tile_of_b(p, first, c, b, m <= OUTS ? m : OUTS, n);                                                                           \
     }
@@ -109,7 +128,7 @@ void V(ct_multiply_planes)(const ct_plane_product *p)
                         p->c + g * p->c_group + o * p->c_out + v * VL);
 }
 
-void V(ct_multiply_planes_outer)(const ct_plane_product *p)
+void V(ct_sum_planes)(const ct_plane_sums *p)
 {
     const int64_t outs = even(p->outs, OUTS), wide = even(p->count, WIDE);
 

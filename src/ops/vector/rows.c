@@ -4,16 +4,11 @@
 #define SHUFFLE __builtin_shufflevector
 #if defined __AVX512F__
 #define EVEN(a, b) SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-#define LANES { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }
 #elif defined __AVX__
 #define EVEN(a, b) SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
-#define LANES { 0, 1, 2, 3, 4, 5, 6, 7 }
 #else
 #define EVEN(a, b) SHUFFLE(a, b, 0, 2, 4, 6)
-#define LANES { 0, 1, 2, 3 }
 #endif
-
-typedef int32_t whole_numbers __attribute__((vector_size(VL * sizeof(int32_t)), may_alias));
 
 /* VL columns of a row from `from` on, those that are there, and 0. */
 ALWAYS vec some_of(const ct_plane_copy *p, const float *from, int64_t column, int64_t step)

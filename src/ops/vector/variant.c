@@ -17,7 +17,7 @@ const ct_vectors V(ct_vectors) = {
     .multiply_lanes = V(ct_multiply_lanes),
     .multiply_lanes_outer = V(ct_multiply_lanes_outer),
     .multiply_planes = V(ct_multiply_planes),
-    .multiply_planes_outer = V(ct_multiply_planes_outer),
+    .sum_planes = V(ct_sum_planes),
     .load_plane = V(ct_load_plane),
     .store_rows = V(ct_store_rows),
 };

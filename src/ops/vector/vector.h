@@ -68,9 +68,7 @@ typedef struct ct_lane_product {
 } ct_lane_product;
 
 /* Pixels are the lanes: c[g, o, p] ← Σ_i a[g, i, p] b[o, i] for p < vectors · lanes, where a[g, i, p] is at a + g · a_group + a_at[i] + p,
- * b[o, i] at b + o · b_out + b_at[i], c[g, o, p] at c + g · c_group + o · c_out + p. a need not be aligned.
- * The other way round c is given, and b[o, i] ← b[o, i] + Σ_{g, p} a[g, i, p] c[g, o, p], where b[o, i] is a vector of sums, one of each
- * lane's pixels, at b + (o · b_out + b_at[i]) · lanes. */
+ * b[o, i] at b + o · b_out + b_at[i], c[g, o, p] at c + g · c_group + o · c_out + p. a need not be aligned. */
 typedef struct ct_plane_product {
     int64_t groups, outs, vectors, count;
     const float *a;
@@ -81,6 +79,20 @@ typedef struct ct_plane_product {
     float *c;
     int64_t c_group, c_out;
 } ct_plane_product;
+
+/* The other way round: b[o, i] ← b[o, i] + Σ_{g, r, j} a[g, r, i, j] c[g, o, r, j] for j < columns, where a[g, r, i, j] is at
+ * a + g · a_group + r · a_row + a_at[i] + j, c[g, o, r, j] at c + g · c_group + o · c_out + r · c_row + j. b[o, i] is a vector of sums, one
+ * of each lane's pixels, at b + (o · b_out + b_at[i]) · lanes. Nothing of c is read at or behind c_end; of a, a vector behind a row is. */
+typedef struct ct_plane_sums {
+    int64_t groups, rows, columns, outs, count;
+    const float *a;
+    const int64_t *a_at, *b_at;
+    int64_t a_group, a_row;
+    float *b;
+    int64_t b_out;
+    const float *c, *c_end;
+    int64_t c_group, c_out, c_row;
+} ct_plane_sums;
 
 /* A plane with what lies around it: to[i · columns + j] ← data[first + i · row + j · step] for top ≤ i < bottom, left ≤ j < right, and 0 for
  * all else, i < rows, j < columns, and for a vector behind it; up to two are written. Nothing is read outside [data, end). */
@@ -121,7 +133,7 @@ struct ct_vectors {
     void (*multiply_lanes)(const ct_lane_product *product);
     void (*multiply_lanes_outer)(const ct_lane_product *product);
     void (*multiply_planes)(const ct_plane_product *product);
-    void (*multiply_planes_outer)(const ct_plane_product *product);
+    void (*sum_planes)(const ct_plane_sums *sums);
     void (*load_plane)(const ct_plane_copy *copy);
     void (*store_rows)(const ct_rows *rows);
 };
