@@ -28,15 +28,16 @@ static double weights(const ct_conv_form *f)
     return (double)f->y_channels * (double)(f->x_channels / f->groups) * volume(f->k);
 }
 
-/* Copies each number of the columns, row by row, and multiplies, image by image; conv_weight's matrices of few rows multiply slowly. What
- * does not stay in the last-level cache costs again. */
+/* Copies each number of the columns, row by row, and multiplies, image by image; conv_weight's matrices of few rows multiply slowly, but for
+ * those of a million products at most, which OpenBLAS has other kernels for. What does not stay in the last-level cache costs again. */
 static double columns(const ct_conv_form *f, ct_conv_map map)
 {
     double images = (double)f->batch;
     double numbers = images * ((double)f->x_channels * volume(f->x) + (double)f->y_channels * volume(f->y));
     bool own = volume(f->k) == 1 && volume(f->x) == volume(f->y) && volume(f->stride) == 1; /* x is its own columns */
     double copied = own ? 0 : images * (double)f->x_channels * volume(f->k) * volume(f->y);
-    double slower = map == CT_MAP_WEIGHT ? 1 + 7 * (double)f->groups / ((double)f->x_channels * volume(f->k)) : 1;
+    bool small = ct_conv_work(f) <= 1e6 * images * (double)f->groups;
+    double slower = map == CT_MAP_WEIGHT && !small ? 1 + 7 * (double)f->groups / ((double)f->x_channels * volume(f->k)) : 1;
     double added = map == CT_MAP_WEIGHT ? 0.5 * weights(f) * fmin(images, 8) : 0;
     if (ct_conv_is_dense(f))
         return 1000 + ct_conv_work(f) / (products_per_ns * 0.8) + 0.1 * weights(f);
@@ -86,7 +87,8 @@ static double lanes(const ct_conv_form *f, ct_conv_map map)
 }
 
 /* Pixels as lanes: rows are copied with what lies around them, and end in whole vectors; a stride parts its pixels. Few channels to a tile
- * mean more loads a product. Sums of pixels are kept for each weight, and loaded and stored once a strip. */
+ * mean more loads a product. conv_weight begins each row anew, tile by tile; its sums of pixels, a vector for each weight, are loaded and
+ * stored once a strip. */
 static double planes(const ct_conv_form *f, ct_conv_map map)
 {
     if (ct_conv_work(f) == 0 || volume(f->x) == 0)
@@ -107,8 +109,8 @@ static double planes(const ct_conv_form *f, ct_conv_map map)
     if (fmin(in, outs) > 16 || loaded / strips * row > 1e6)
         return INFINITY;
     if (map == CT_MAP_WEIGHT)
-        return far + product * ceil(wide / 16) * 16 * (1.55 + few) + loaded * ((apart ? 0.41 : 0.1) * vectors + 3) +
-               (3.5 + 0.57 * strips / (double)f->groups) * weights(f);
+        return far + product * ceil(wide / 16) * 16 * 1.58 + 2 * strips * high * ceil(outs / 8) * ceil(in * taps / 3) +
+               loaded * ((apart ? 0.51 : 0.14) * vectors + 1) + (3.2 + 0.48 * strips / (double)f->groups) * weights(f);
     return far + product * row * (0.88 + few) + loaded * ((apart && !to_x ? 0.57 : 0.16) * vectors + 1) +
            stored * ((apart && to_x ? 0.54 : 0.11) * wide + 1) + 63 * strips * (to_x ? phases : 1);
 }

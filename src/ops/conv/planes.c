@@ -1,4 +1,4 @@
-/* Convolutions with few channels on a side, or of groups of few, depthwise among them, in float32. Pixels are the lanes, so that no lane
+/* Convolutions with few channels on a side, or in groups of few, in float32. Pixels are the lanes, so that no lane
  * is empty however few the channels are, and nothing is transposed.
  *
  * What is contracted is copied into planes with its padding, for x one for each phase of the stride. Then a tap is a constant distance:
