@@ -15,20 +15,30 @@ struct tile {
 
 ALWAYS void tile(const struct tile *t, int rows, int vectors, int64_t a_row, int64_t a_step, int64_t b_step, bool outer)
 {
-    vec sum[MR][NV];
+    const bool add = t->add; /* all of t is read before c is written, which it might be for all that the compiler knows */
+    const int64_t c_row = t->c_row;
+    float *c = t->c;
     const float *b = t->b;
+    vec sum[MR][NV];
 
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
+        for (int v = 0; v < vectors; v++) {
             sum[i][v] = (vec){ 0 };
+            if (!outer)
+                __builtin_prefetch(c + i * c_row + v * VL, 1);
+        }
 
     for (int64_t r = 0; r < t->runs; r++) {
         const float *a = t->a + t->a_run[r];
         int64_t steps = r + 1 < t->runs ? t->run : t->last;
         const float *next = a + t->ahead;
+        const float *third[(MR + 2) / 3]; /* each third row: the distances of twelve rows do not fit into registers */
 
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i += 3)
+            third[i / 3] = a + i * a_row;
         if (outer)
             b = t->b + t->b_run[r];
         for (int64_t k = 0; k < steps; k++, a += a_step, b += b_step) {
@@ -40,7 +50,7 @@ ALWAYS void tile(const struct tile *t, int rows, int vectors, int64_t a_row, int
                 right[v] = outer ? (vec)*(const loose *)(b + v * VL) : *(const vec *)(b + v * VL);
 #pragma GCC unroll 16
             for (int i = 0; i < rows; i++) {
-                float left = a[i * a_row];
+                float left = outer ? a[i] : third[i / 3][i % 3 * a_row + k];
 #pragma GCC unroll 4
                 for (int v = 0; v < vectors; v++)
                     sum[i][v] += left * right[v];
@@ -49,15 +59,14 @@ ALWAYS void tile(const struct tile *t, int rows, int vectors, int64_t a_row, int
     }
 
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; i++) {
-        vec *c = (vec *)(t->c + i * t->c_row);
+    for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            if (t->add)
-                c[v] += sum[i][v];
-            else
-                c[v] = sum[i][v];
-    }
+        for (int v = 0; v < vectors; v++) {
+            vec *to = (vec *)(c + i * c_row) + v;
+            if (add)
+                sum[i][v] += *to;
+            *to = sum[i][v];
+        }
 }
 
 /* A function a row count, so that the sums have registers; `few` for a panel's first vector alone. */
