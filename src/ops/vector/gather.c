@@ -32,19 +32,19 @@ ALWAYS void transpose(vec row[VL])
 {
     vec half[VL], quad[VL];
 
-#pragma GCC unroll 16
+    UNROLL
     for (int i = 0; i < VL; i += 2) {
         half[i] = LOW_1(row[i], row[i + 1]);
         half[i + 1] = HIGH_1(row[i], row[i + 1]);
     }
-#pragma GCC unroll 16
+    UNROLL
     for (int i = 0; i < VL; i += 4) {
         quad[i] = LOW_2(half[i], half[i + 2]);
         quad[i + 1] = HIGH_2(half[i], half[i + 2]);
         quad[i + 2] = LOW_2(half[i + 1], half[i + 3]);
         quad[i + 3] = HIGH_2(half[i + 1], half[i + 3]);
     }
-#pragma GCC unroll 4
+    UNROLL
     for (int j = 0; j < 4; j++) {
 #if defined __AVX512F__
         vec a = LOW_HALF(quad[j], quad[4 + j]), b = HIGH_HALF(quad[j], quad[4 + j]);
@@ -79,7 +79,7 @@ ALWAYS void gather(const float *from, const float *end, const int64_t *place, in
     for (int64_t j = 0; j < count; j += VL, from += VL, to += VL * step) {
         vec row[VL];
         if (valid == VL && end - from >= farthest + VL) {
-#pragma GCC unroll 16
+            UNROLL
             for (int l = 0; l < VL; l++) {
                 const float *p = from + (place ? place[l] : l * apart);
                 row[l] = *(const loose *)p;
@@ -93,7 +93,7 @@ ALWAYS void gather(const float *from, const float *end, const int64_t *place, in
         }
         transpose(row);
         if (count - j >= VL) {
-#pragma GCC unroll 16
+            UNROLL
             for (int l = 0; l < VL; l++)
                 *(loose *)(to + l * step) = row[l];
         } else {
@@ -122,7 +122,7 @@ void V(ct_scatter)(const float *from, int64_t step, int64_t count, float *to, in
         vec row[VL];
 
         if (some == VL) {
-#pragma GCC unroll 16
+            UNROLL
             for (int l = 0; l < VL; l++)
                 row[l] = *(const loose *)(source + l * step);
         } else {
@@ -132,7 +132,7 @@ void V(ct_scatter)(const float *from, int64_t step, int64_t count, float *to, in
         transpose(row);
         float *place = to + j - back;
         if (valid == VL && some == VL) {
-#pragma GCC unroll 16
+            UNROLL
             for (int l = 0; l < VL; l++)
                 *(loose *)(place + l * apart) = row[l];
         } else if (some == VL) {

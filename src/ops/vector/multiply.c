@@ -21,9 +21,9 @@ ALWAYS void tile(const struct tile *t, int rows, int vectors, int64_t a_row, int
     const float *b = t->b;
     vec sum[MR][NV];
 
-#pragma GCC unroll 16
+    UNROLL
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
+        UNROLL
         for (int v = 0; v < vectors; v++) {
             sum[i][v] = (vec){ 0 };
             if (!outer)
@@ -36,7 +36,7 @@ ALWAYS void tile(const struct tile *t, int rows, int vectors, int64_t a_row, int
         const float *next = a + t->ahead;
         const float *third[(MR + 2) / 3]; /* each third row: the distances of twelve rows do not fit into registers */
 
-#pragma GCC unroll 4
+        UNROLL
         for (int i = 0; i < rows; i += 3)
             third[i / 3] = a + i * a_row;
         if (outer)
@@ -45,22 +45,22 @@ ALWAYS void tile(const struct tile *t, int rows, int vectors, int64_t a_row, int
             vec right[NV];
             if (!outer)
                 __builtin_prefetch(next + k * 16);
-#pragma GCC unroll 4
+            UNROLL
             for (int v = 0; v < vectors; v++)
                 right[v] = outer ? (vec)*(const loose *)(b + v * VL) : *(const vec *)(b + v * VL);
-#pragma GCC unroll 16
+            UNROLL
             for (int i = 0; i < rows; i++) {
                 float left = outer ? a[i] : third[i / 3][i % 3 * a_row + k];
-#pragma GCC unroll 4
+                UNROLL
                 for (int v = 0; v < vectors; v++)
                     sum[i][v] += left * right[v];
             }
         }
     }
 
-#pragma GCC unroll 16
+    UNROLL
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
+        UNROLL
         for (int v = 0; v < vectors; v++) {
             vec *to = (vec *)(c + i * c_row) + v;
             if (add)

@@ -8,17 +8,17 @@ ALWAYS void rows_of_c(const ct_lane_product *p, const float *a, float *c, int co
 {
     vec sum[BLOCK];
 
-#pragma GCC unroll 8
+    UNROLL
     for (int i = 0; i < count; i++)
         sum[i] = p->add ? *(vec *)(c + i * p->c_row) : (vec){ 0 };
     for (int64_t t = 0; t < p->taps; t++) {
         const float *at = a + p->a_tap[t];
         vec b = *(const vec *)(p->b + t * VL);
-#pragma GCC unroll 8
+        UNROLL
         for (int i = 0; i < count; i++)
             sum[i] += *(const vec *)(at + i * p->a_row) * b;
     }
-#pragma GCC unroll 8
+    UNROLL
     for (int i = 0; i < count; i++)
         *(vec *)(c + i * p->c_row) = sum[i];
 }
@@ -44,16 +44,16 @@ ALWAYS void taps_of_b(const ct_lane_product *p, const float *a, const float *c, 
     vec sum[BLOCK];
     const float *at[BLOCK];
 
-#pragma GCC unroll 8
+    UNROLL
     for (int t = 0; t < count; t++)
         sum[t] = (vec){ 0 }, at[t] = a + p->a_tap[tap + t];
     for (int64_t i = 0; i < p->rows; i++, c += p->c_row) {
         vec factor = *(const vec *)c;
-#pragma GCC unroll 8
+        UNROLL
         for (int t = 0; t < count; t++)
             sum[t] += *(const vec *)(at[t] + i * p->a_row) * factor;
     }
-#pragma GCC unroll 8
+    UNROLL
     for (int t = 0; t < count; t++) {
         vec *b = (vec *)(p->b + (tap + t) * VL);
         if (add)

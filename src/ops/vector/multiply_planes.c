@@ -12,28 +12,28 @@ ALWAYS void tile_of_c(const ct_plane_product *p, int64_t first, int64_t count, c
 {
     vec sum[OUTS][WIDE];
 
-#pragma GCC unroll 8
+    UNROLL
     for (int o = 0; o < outs; o++)
-#pragma GCC unroll 3
+        UNROLL
         for (int v = 0; v < wide; v++)
             sum[o][v] = first > 0 ? *(vec *)(c + o * p->c_out + v * VL) : (vec){ 0 };
     for (int64_t i = first; i < first + count; i++) {
         const float *at = a + p->a_at[i], *factor = b + p->b_at[i];
         vec pixels[WIDE];
-#pragma GCC unroll 3
+        UNROLL
         for (int v = 0; v < wide; v++)
             pixels[v] = *(const loose *)(at + v * VL);
-#pragma GCC unroll 8
+        UNROLL
         for (int o = 0; o < outs; o++) {
             const float weight = factor[o * p->b_out];
-#pragma GCC unroll 3
+            UNROLL
             for (int v = 0; v < wide; v++)
                 sum[o][v] += weight * pixels[v];
         }
     }
-#pragma GCC unroll 8
+    UNROLL
     for (int o = 0; o < outs; o++)
-#pragma GCC unroll 3
+        UNROLL
         for (int v = 0; v < wide; v++)
             *(vec *)(c + o * p->c_out + v * VL) = sum[o][v];
 }
@@ -45,10 +45,10 @@ ALWAYS void add_pixels(const ct_plane_sums *p, vec sum[OUTS][WIDE], const float 
     const whole_numbers lane = LANES, there = lane < (int32_t)(p->columns % VL);
     vec pixels[WIDE];
 
-#pragma GCC unroll 3
+    UNROLL
     for (int t = 0; t < wide; t++)
         pixels[t] = *(const loose *)(pixel + at[t]);
-#pragma GCC unroll 8
+    UNROLL
     for (int o = 0; o < outs; o++) {
         const float *from = other + o * p->c_out;
         vec factor;
@@ -58,7 +58,7 @@ ALWAYS void add_pixels(const ct_plane_sums *p, vec sum[OUTS][WIDE], const float 
             factor = (vec)(*(const loose_numbers *)from & there);
         else
             factor = (vec){ 0 }, store_some((float *)&factor, from, p->columns % VL);
-#pragma GCC unroll 3
+        UNROLL
         for (int t = 0; t < wide; t++)
             sum[o][t] += pixels[t] * factor;
     }
@@ -69,10 +69,10 @@ ALWAYS void tile_of_b(const ct_plane_sums *p, int64_t first, const float *c, flo
     vec sum[OUTS][WIDE];
     int64_t at[WIDE];
 
-#pragma GCC unroll 3
+    UNROLL
     for (int t = 0; t < wide; t++) {
         at[t] = p->a_at[first + t];
-#pragma GCC unroll 8
+        UNROLL
         for (int o = 0; o < outs; o++)
             sum[o][t] = (vec){ 0 };
     }
@@ -85,9 +85,9 @@ ALWAYS void tile_of_b(const ct_plane_sums *p, int64_t first, const float *c, flo
             if (j < p->columns)
                 add_pixels(p, sum, pixel + j, at, other + j, outs, wide, true);
         }
-#pragma GCC unroll 8
+    UNROLL
     for (int o = 0; o < outs; o++)
-#pragma GCC unroll 3
+        UNROLL
         for (int t = 0; t < wide; t++)
             *(vec *)(b + (o * p->b_out + p->b_at[first + t]) * VL) += sum[o][t];
 }

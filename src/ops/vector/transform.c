@@ -13,14 +13,14 @@ ALWAYS void lines_by(const float *matrix, int rows, int columns, int row, int co
 
         for (int64_t n = 0; n < lines; n++, source += from.line, target += to.line) {
             vec x[6];
-#pragma GCC unroll 6
+            UNROLL
             for (int j = 0; j < columns; j++)
                 x[j] = *(const vec *)(source + j * from.step);
-#pragma GCC unroll 6
+            UNROLL
             for (int i = 0; i < rows; i++) {
                 vec sum = add ? *(vec *)(target + i * to.step) : (vec){ 0 };
                 bool any = add;
-#pragma GCC unroll 6
+                UNROLL
                 for (int j = 0; j < columns; j++) {
                     float factor = matrix[i * row + j * column];
                     if (factor != 0) {
