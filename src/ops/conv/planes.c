@@ -17,7 +17,7 @@
 #include "strip.h"
 #include "../vector/vector.h"
 
-enum { PIECES = 16, STAGE = 1 << 14, POSITIONS = 1024, OUTS = 16 /* at a time */, MOST_PARTS = 16,
+enum { PIECES = 16, STAGE = 1 << 14, POSITIONS = 1024, OUTS = 16 /* at a time */, INS = 8 /* conv_weight's, at a time */, MOST_PARTS = 8,
        MOST_SUMS = 1 << 19 /* floats, of all parts */ };
 
 static int64_t volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
@@ -30,6 +30,7 @@ struct job {
     float *out, *scratch;
     int64_t scratch_floats;
     int64_t in, outs, taps;        /* channels of x and of y in a group */
+    int64_t staged;                /* channels of what is staged, at a time */
     ct_cut cut;
     int64_t reach[3], phases[3];   /* of a plane, beyond its positions; phases that have planes */
     int64_t pitch, plane, term, image, positions; /* floats of a row, a plane, a channel's planes, an image's; of its sums */
@@ -80,8 +81,9 @@ static void load(const struct job *job, const struct view *view, int64_t rows, i
     job->v->load_plane(&copy);
 }
 
-/* x's planes under a strip of y, of a group and the chunk's images. */
-static void stage_x(const struct job *job, const float *x, int64_t group, int64_t first, int64_t images, const ct_strip *s, float *stage)
+/* x's planes under a strip of y, of some channels and the chunk's images. */
+static void stage_x(const struct job *job, const float *x, int64_t channel, int64_t channels, int64_t first, int64_t images, const ct_strip *s,
+                    float *stage)
 {
     const ct_conv_form *f = job->f;
     struct view view = {
@@ -93,13 +95,13 @@ static void stage_x(const struct job *job, const float *x, int64_t group, int64_
     };
 
     for (int64_t n = 0; n < images; n++)
-        for (int64_t c = 0; c < job->in; c++)
+        for (int64_t c = 0; c < channels; c++)
             for (int64_t d = 0; d < f->k[0]; d++) {
                 const int64_t depth = s->depth * f->stride[0] - f->padding[0] + d * f->dilation[0];
                 float *to = stage + n * job->image + c * job->term + d * job->phases[1] * job->phases[2] * job->plane;
 
                 view.there = depth >= 0 && depth < f->x[0];
-                view.plane = (((first + n) * f->x_channels + group * job->in + c) * f->x[0] + depth) * f->x[1] * f->x[2];
+                view.plane = (((first + n) * f->x_channels + channel + c) * f->x[0] + depth) * f->x[1] * f->x[2];
                 for (int64_t i = 0; i < job->phases[1]; i++)
                     for (int64_t j = 0; j < job->phases[2]; j++, to += job->plane) {
                         view.row = s->row * f->stride[1] - f->padding[1] + i;
@@ -149,7 +151,7 @@ static void run_y(void *context, int lane, int64_t number)
     const struct place at = lane_scratch(job, lane);
 
     for (int64_t group = p.group; group < p.group + p.groups; group++) {
-        stage_x(job, job->a, group, p.image, p.images, s, at.stage);
+        stage_x(job, job->a, group * job->in, job->in, p.image, p.images, s, at.stage);
         for (int64_t o = 0; o < job->outs; o += OUTS) {
             const int64_t outs = least(OUTS, job->outs - o), channel = group * job->outs + o;
 
@@ -295,8 +297,11 @@ static void run_w(void *context, int lane, int64_t number)
 
         if (unit == part * units / job->parts)
             memset(sums + p.group * each * job->v->lanes, 0, (size_t)(p.groups * each * job->v->lanes) * sizeof *sums);
-        for (int64_t group = p.group; group < p.group + p.groups; group++) {
-            stage_x(job, job->a, group, p.image, p.images, &p.strip, at.stage);
+        for (int64_t channel = p.group * job->in, ins; channel < (p.group + p.groups) * job->in; channel += ins) {
+            const int64_t group = channel / job->in, c = channel % job->in;
+
+            ins = least(job->staged, job->in - c);
+            stage_x(job, job->a, channel, ins, p.image, p.images, &p.strip, at.stage);
             for (int64_t o = 0; o < job->outs; o += OUTS) {
                 const int64_t y = (p.image * f->y_channels + group * job->outs + o) * f->y[0] + p.strip.depth;
 
@@ -305,12 +310,12 @@ static void run_w(void *context, int lane, int64_t number)
                     .rows = p.strip.high,
                     .columns = p.strip.wide,
                     .outs = least(OUTS, job->outs - o),
-                    .count = job->in * job->taps,
+                    .count = ins * job->taps,
                     .a = at.stage,
                     .a_at = job->a_at,
                     .a_group = job->image,
                     .a_row = job->pitch,
-                    .b = sums + (group * each + o * job->in * job->taps) * job->v->lanes,
+                    .b = sums + (group * each + (o * job->in + c) * job->taps) * job->v->lanes,
                     .b_at = job->b_at,
                     .b_out = job->in * job->taps,
                     .c = job->b + (y * f->y[1] + p.strip.row) * f->y[2] + p.strip.column,
@@ -334,7 +339,7 @@ static void find_products_of_y(const struct job *job)
     for (int a = 1; a < 3; a++)
         for (int64_t phase = 0; phase < job->phases[a]; phase++)
             job->has_taps[a][phase] = ct_taps_of(f, a, phase, taps, back) > 0;
-    for (int64_t i = 0; i < job->in * job->taps; i++) {
+    for (int64_t i = 0; i < job->staged * job->taps; i++) {
         const int64_t tap[3] = { i / k[2] / k[1] % k[0], i / k[2] % k[1], i % k[2] };
         const int64_t row = tap[1] * f->dilation[1], column = tap[2] * f->dilation[2];
         job->a_at[i] = i / job->taps * job->term +
@@ -363,19 +368,25 @@ static void find_products_of_x(const struct job *job)
             }
 }
 
+/* conv_weight's sums are each of one channel of x, so that a few at a time will do. */
+static int64_t staged(const ct_conv_form *f, ct_conv_map map)
+{
+    const int64_t in = f->x_channels / f->groups;
+    return map == CT_MAP_TRANSPOSE ? f->y_channels / f->groups : map == CT_MAP_WEIGHT ? ceil_divide(in, most(1, ceil_divide(in, INS))) : in;
+}
+
 ct_cut ct_planes_cut(const ct_conv_form *f, ct_conv_map map)
 {
-    const bool to_x = map == CT_MAP_TRANSPOSE;
-    return ct_cut_make(f, to_x, (to_x ? f->y_channels : f->x_channels) / f->groups, 0, STAGE, POSITIONS);
+    return ct_cut_make(f, map == CT_MAP_TRANSPOSE, staged(f, map), 0, STAGE, POSITIONS);
 }
 
 static void plan(struct job *job)
 {
     const ct_conv_form *f = job->f;
     const bool to_x = job->map == CT_MAP_TRANSPOSE;
-    const int64_t terms = to_x ? job->outs : job->in;
     ct_cut *c = &job->cut;
 
+    job->staged = staged(f, job->map);
     *c = ct_planes_cut(f, job->map);
     for (int a = 0; a < 3; a++) {
         job->reach[a] = f->dilation[a] * (f->k[a] - 1) / f->stride[a];
@@ -384,7 +395,7 @@ static void plan(struct job *job)
     job->pitch = c->wide + job->reach[2];
     job->plane = (c->high + job->reach[1]) * job->pitch;
     job->term = f->k[0] * job->phases[1] * job->phases[2] * job->plane;
-    job->image = terms * job->term;
+    job->image = job->staged * job->term;
     job->positions = ceil_divide((c->high - 1) * job->pitch + c->wide, job->v->lanes) * job->v->lanes;
 
     const int64_t strips = c->extent[0] * c->strips;
@@ -403,7 +414,7 @@ static void plan(struct job *job)
     job->parts = job->map == CT_MAP_WEIGHT ? most(1, job->parts) : 1;
 }
 
-/* A weight is the sum over lanes and parts. */
+/* A weight is the sum over parts and lanes: lane by lane over the parts, then half the lanes to the other half. */
 static void join(void *context, int lane, int64_t number)
 {
     const struct job *job = context;
@@ -412,11 +423,14 @@ static void join(void *context, int lane, int64_t number)
 
     (void)lane;
     for (int64_t i = number * each; i < least(number * each + each, all); i++) {
-        float sum = 0;
-        for (int64_t part = 0; part < job->parts; part++)
+        float *sum = job->sums + i * lanes;
+        for (int64_t part = 1; part < job->parts; part++)
             for (int64_t l = 0; l < lanes; l++)
-                sum += job->sums[(part * all + i) * lanes + l];
-        job->out[i] = sum;
+                sum[l] += sum[part * all * lanes + l];
+        for (int64_t half = lanes / 2; half > 0; half /= 2)
+            for (int64_t l = 0; l < half; l++)
+                sum[l] += sum[half + l];
+        job->out[i] = sum[0];
     }
 }
 
@@ -439,7 +453,7 @@ bool ct_conv_run_planes(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, c
     if (!job.v)
         return false;
     plan(&job);
-    const int64_t products = (map == CT_MAP_TRANSPOSE ? job.outs : job.in) * job.taps, weights = f->groups * job.outs * job.in * job.taps;
+    const int64_t products = job.staged * job.taps, weights = f->groups * job.outs * job.in * job.taps;
     const int64_t pieces = (weight ? job.parts : job.chunks * job.cut.extent[0] * job.cut.strips) * job.shares;
     const int lanes = ct_parallel_lanes(pieces);
 

@@ -42,6 +42,12 @@ typedef int32_t loose_numbers __attribute__((vector_size(VL * sizeof(int32_t)), 
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
+/* Loads a value that has several uses once, where GCC would load it for each; x86 has instructions for that. */
+#if defined __x86_64__
+#define HOLD(value) __asm__("" : "+v"(value))
+#else
+#define HOLD(value) (void)0
+#endif
 #define ALWAYS static inline __attribute__((always_inline))
 
 /* The first `count` < VL of a row, in powers of two. */

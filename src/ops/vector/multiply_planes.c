@@ -38,11 +38,10 @@ ALWAYS void tile_of_c(const ct_plane_product *p, int64_t first, int64_t count, c
             *(vec *)(c + o * p->c_out + v * VL) = sum[o][v];
 }
 
-/* A vector's worth of one row for each tap and channel. */
-ALWAYS void add_pixels(const ct_plane_sums *p, vec sum[OUTS][WIDE], const float *pixel, const int64_t at[WIDE], const float *other, int outs,
-                       int wide, bool last)
+/* A vector's worth of one row for each tap and channel: all of its lanes, or those of `there`. */
+ALWAYS void add_pixels(vec sum[OUTS][WIDE], const float *pixel, const int64_t at[WIDE], const float *other, int64_t out,
+                       whole_numbers there, bool all, int outs, int wide)
 {
-    const whole_numbers lane = LANES, there = lane < (int32_t)(p->columns % VL);
     vec pixels[WIDE];
 
     UNROLL
@@ -50,14 +49,10 @@ ALWAYS void add_pixels(const ct_plane_sums *p, vec sum[OUTS][WIDE], const float 
         pixels[t] = *(const loose *)(pixel + at[t]);
     UNROLL
     for (int o = 0; o < outs; o++) {
-        const float *from = other + o * p->c_out;
-        vec factor;
-        if (!last)
-            factor = *(const loose *)from;
-        else if (p->c_end - from >= VL)
-            factor = (vec)(*(const loose_numbers *)from & there);
-        else
-            factor = (vec){ 0 }, store_some((float *)&factor, from, p->columns % VL);
+        vec factor = *(const loose *)(other + o * out);
+        if (!all)
+            factor = (vec)((whole_numbers)factor & there);
+        HOLD(factor);
         UNROLL
         for (int t = 0; t < wide; t++)
             sum[o][t] += pixels[t] * factor;
@@ -66,7 +61,9 @@ ALWAYS void add_pixels(const ct_plane_sums *p, vec sum[OUTS][WIDE], const float 
 
 ALWAYS void tile_of_b(const ct_plane_sums *p, int64_t first, const float *c, float *b, int outs, int wide)
 {
-    vec sum[OUTS][WIDE];
+    const int64_t rest = p->columns % VL;
+    const whole_numbers lane = LANES, there = lane < (int32_t)rest;
+    vec sum[OUTS][WIDE], copy[OUTS] = { 0 };
     int64_t at[WIDE];
 
     UNROLL
@@ -81,9 +78,16 @@ ALWAYS void tile_of_b(const ct_plane_sums *p, int64_t first, const float *c, flo
             const float *pixel = p->a + g * p->a_group + r * p->a_row, *other = c + g * p->c_group + r * p->c_row;
             int64_t j = 0;
             for (; j + VL <= p->columns; j += VL)
-                add_pixels(p, sum, pixel + j, at, other + j, outs, wide, false);
-            if (j < p->columns)
-                add_pixels(p, sum, pixel + j, at, other + j, outs, wide, true);
+                add_pixels(sum, pixel + j, at, other + j, p->c_out, there, true, outs, wide);
+            if (rest == 0)
+                continue;
+            if (p->c_end - (other + j + (outs - 1) * p->c_out) >= VL) {
+                add_pixels(sum, pixel + j, at, other + j, p->c_out, there, false, outs, wide);
+            } else {
+                for (int o = 0; o < outs; o++)
+                    memcpy(copy + o, other + j + o * p->c_out, (size_t)rest * sizeof *other);
+                add_pixels(sum, pixel + j, at, (const float *)copy, VL, there, true, outs, wide);
+            }
         }
     UNROLL
     for (int o = 0; o < outs; o++)

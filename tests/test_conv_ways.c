@@ -1,0 +1,112 @@
+/* Each way of the direct algorithm by itself, whichever the cost function would take: equal to the reference loops to the bit, in integers. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/ops/conv/conv.h"
+#include "../src/ops/vector/vector.h"
+
+static uint32_t state = 99;
+
+static int64_t draw(int64_t least, int64_t most)
+{
+    state = state * 1664525u + 1013904223u;
+    return least + (int64_t)(state >> 8) % (most - least + 1);
+}
+
+/* Small integers: every product and sum is exact. What lies behind them is NaN, so that a read too far shows. */
+static float *integers(int64_t count)
+{
+    const int64_t behind = 64;
+    float *data = malloc((size_t)(count + behind) * sizeof *data);
+
+    for (int64_t i = 0; i < count; i++)
+        data[i] = (float)draw(-3, 3);
+    memset(data + count, 0xff, (size_t)behind * sizeof *data);
+    return data;
+}
+
+static bool equal(const float *a, const float *b, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!(a[i] == b[i]))
+            return false;
+    return true;
+}
+
+static int64_t count(int64_t first, int64_t second, const int64_t extent[CT_MAX_SPATIAL])
+{
+    return first * second * extent[0] * extent[1] * extent[2];
+}
+
+/* Few channels on a side or in a group, often more than are staged at a time. */
+static ct_conv_form draw_form(void)
+{
+    ct_conv_form f = { .batch = draw(1, 5), .groups = draw(0, 2) ? 1 : draw(2, 9), .rank = 3 };
+    const int64_t few = draw(1, 4), many = draw(1, 21);
+    const bool few_in = draw(0, 1);
+
+    f.x_channels = f.groups * (few_in ? few : many), f.y_channels = f.groups * (few_in ? many : few);
+    for (int a = 0; a < CT_MAX_SPATIAL; a++) {
+        const int64_t larger = a == 0 ? 2 : 5;
+        f.k[a] = draw(1, larger), f.stride[a] = draw(1, a == 0 ? 2 : 3), f.dilation[a] = draw(1, a == 0 ? 1 : 2);
+        f.padding[a] = draw(0, f.k[a] - 1);
+        f.y[a] = draw(1, a == 0 ? 2 : a == 1 ? 7 : 36);
+        const int64_t reach = f.dilation[a] * (f.k[a] - 1) + 1;
+        f.x[a] = (f.y[a] - 1) * f.stride[a] + reach - 2 * f.padding[a] + draw(0, f.stride[a] - 1);
+        if (f.x[a] < 1)
+            f.padding[a] = 0, f.x[a] = (f.y[a] - 1) * f.stride[a] + reach;
+    }
+    return f;
+}
+
+static const struct {
+    const char *name;
+    ct_conv_run *run;
+    bool groups; /* only where there are some */
+} ways[] = { { "panels", ct_conv_run_panels, false }, { "lanes", ct_conv_run_lanes, true }, { "planes", ct_conv_run_planes, false } };
+
+static void compare(ct_tape *tape, const ct_conv_form *f, const char *isa)
+{
+    const int64_t counts[CT_MAPS] = { [CT_MAP_CONV] = count(f->batch, f->y_channels, f->y),
+                                          [CT_MAP_TRANSPOSE] = count(f->batch, f->x_channels, f->x),
+                                          [CT_MAP_WEIGHT] = count(f->y_channels, f->x_channels / f->groups, f->k) };
+    float *y = integers(counts[CT_MAP_CONV]), *x = integers(counts[CT_MAP_TRANSPOSE]), *w = integers(counts[CT_MAP_WEIGHT]);
+
+    for (ct_conv_map map = CT_MAP_CONV; map <= CT_MAP_WEIGHT; map++) {
+        const float *a = map == CT_MAP_TRANSPOSE ? y : x, *b = map == CT_MAP_WEIGHT ? y : w;
+        float *expected = integers(counts[map]);
+
+        cr_assert(ct_conv_run_reference(tape, f, map, CT_F32, a, b, expected), "%s", ct_tape_message(tape));
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+            if (ways[i].groups && f->groups == 1)
+                continue;
+            float *got = integers(counts[map]);
+            cr_assert(ways[i].run(tape, f, map, CT_F32, a, b, got), "%s", ct_tape_message(tape));
+            cr_assert(equal(got, expected, counts[map]),
+                      "%s, %s, map %d; batch %lld, groups %lld, channels %lld and %lld, kernel %lldx%lldx%lld, stride %lldx%lldx%lld", isa,
+                      ways[i].name, (int)map, (long long)f->batch, (long long)f->groups, (long long)f->x_channels, (long long)f->y_channels,
+                      (long long)f->k[0], (long long)f->k[1], (long long)f->k[2], (long long)f->stride[0], (long long)f->stride[1],
+                      (long long)f->stride[2]);
+            free(got);
+        }
+        free(expected);
+    }
+    free(y), free(x), free(w);
+}
+
+Test(conv_ways, equal_the_reference)
+{
+    ct_tape *tape = ct_tape_new();
+
+    for (int i = 0; i < 200; i++) {
+        const ct_conv_form f = draw_form();
+        for (const ct_vectors *const *v = ct_vectors_built; *v; v++)
+            if (ct_vectors_run_here(*v)) {
+                ct_vectors_use(*v);
+                compare(tape, &f, (*v)->name);
+            }
+    }
+    ct_vectors_use(NULL);
+    ct_tape_free(tape);
+}
