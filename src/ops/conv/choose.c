@@ -1,5 +1,5 @@
 /* Which algorithm computes a map: the least estimated time, by the shape alone. The constants are nanoseconds on one core of Zen 4 with
- * AVX-512, fitted to a thousand maps of random layers; other machines are slower or faster in all of them alike. */
+ * AVX-512, fitted to 1,700 maps of random layers; other machines are slower or faster in all of them alike. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +28,19 @@ static double weights(const ct_conv_form *f)
     return (double)f->y_channels * (double)(f->x_channels / f->groups) * volume(f->k);
 }
 
+/* Numbers of both data tensors; those that do not stay in the last-level cache. */
+static double numbers(const ct_conv_form *f)
+{
+    return (double)f->batch * ((double)f->x_channels * volume(f->x) + (double)f->y_channels * volume(f->y));
+}
+
+static double far(const ct_conv_form *f) { return fmax(0, numbers(f) - 3e6); }
+
 /* Copies each number of the columns, row by row, and multiplies, image by image; conv_weight's matrices of few rows multiply slowly, but for
  * those of a million products at most, which OpenBLAS has other kernels for. What does not stay in the last-level cache costs again. */
 static double columns(const ct_conv_form *f, ct_conv_map map)
 {
     double images = (double)f->batch;
-    double numbers = images * ((double)f->x_channels * volume(f->x) + (double)f->y_channels * volume(f->y));
     bool own = volume(f->k) == 1 && volume(f->x) == volume(f->y) && volume(f->stride) == 1; /* x is its own columns */
     double copied = own ? 0 : images * (double)f->x_channels * volume(f->k) * volume(f->y);
     bool small = ct_conv_work(f) <= 1e6 * images * (double)f->groups;
@@ -42,11 +49,14 @@ static double columns(const ct_conv_form *f, ct_conv_map map)
     if (ct_conv_is_dense(f))
         return 1000 + ct_conv_work(f) / (products_per_ns * 0.8) + 0.1 * weights(f);
     return 1300 + 110 * images * (double)f->groups + copied * (0.25 + 6 / (double)f->y[2]) +
-           ct_conv_work(f) / (products_per_ns * 0.75) * slower + added + 0.28 * fmax(0, numbers - 3e6);
+           ct_conv_work(f) / (products_per_ns * 0.75) * slower + added + 0.28 * far(f);
 }
 
-/* The products of all points, and the transforms of data and weights. Channels come in vectors. One point is no gain. */
-static double bilinear(const ct_conv_form *f, ct_dtype dtype)
+static double whole_vectors(double count) { return ceil(count / 16) * 16; }
+
+/* The products of all points, and the transforms of data and weights. x's channels come in vectors, y's where conv has them as lanes. One
+ * point is no gain. */
+static double bilinear(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
 {
     ct_bilinear_plan plan;
     const ct_vectors *v = ct_vectors_built[0];
@@ -55,7 +65,9 @@ static double bilinear(const ct_conv_form *f, ct_dtype dtype)
         return INFINITY;
     double x = (double)(plan.x.vectors * plan.x.phases * v->lanes), y = (double)(plan.y.vectors * v->lanes);
     double all = (double)f->groups * (double)plan.points, tiles = (double)plan.all;
-    return 3700 + all * (x * y * tiles / (products_per_ns * 0.72) + (0.24 * x + 0.22 * y) * tiles + 0.11 * x * y);
+    double rows = map == CT_MAP_CONV ? y : (double)plan.y.channels;
+    return all * (1.1 * x * rows * tiles / products_per_ns + (0.22 * x + 0.19 * y) * tiles + 0.13 * x * y) + 0.23 * numbers(f) +
+           0.16 * far(f);
 }
 
 /* The share of an axis's products that are not with the padding. */
@@ -70,39 +82,45 @@ static double seen(const ct_conv_form *f, int a)
     return (double)count / (double)(f->y[a] * f->k[a]);
 }
 
-/* The products, of whole vectors of lanes and in runs, and moving data and weights; sums are loaded and stored once a strip of positions.
- * Rows and planes of the padding are left out, which conv_weight gains less by than it pays elsewhere. */
+/* The products, of whole vectors of lanes and in runs, and moving data, in whole vectors too, and weights; sums are loaded and stored once a
+ * strip of positions. Each image, group, tap and row begins anew. Rows and planes of the padding are left out, which conv_weight gains
+ * less by than it pays elsewhere. */
 static double panels(const ct_conv_form *f, ct_conv_map map)
 {
-    bool to_x = map == CT_MAP_TRANSPOSE;
-    double lanes = (double)(to_x ? f->x_channels : f->y_channels) / (double)f->groups;
-    double x = (double)f->batch * (double)f->x_channels * volume(f->x), y = (double)f->batch * (double)f->y_channels * volume(f->y);
-    double run = (double)((to_x ? f->y_channels : f->x_channels) / f->groups) *
-                 (f->dilation[2] == 1 && (!to_x || f->stride[2] == 1) ? (double)f->k[2] : 1);
+    const bool to_x = map == CT_MAP_TRANSPOSE, weight = map == CT_MAP_WEIGHT;
+    const double in = (double)(f->x_channels / f->groups), outs = (double)(f->y_channels / f->groups);
+    const double lanes = to_x ? in : outs, terms = to_x ? outs : in, images = (double)(f->batch * f->groups);
+    const double x = images * volume(f->x), y = images * volume(f->y), source = to_x ? y : x, target = x + y - source;
+    const double run = terms * (f->dilation[2] == 1 && (!to_x || f->stride[2] == 1) ? (double)f->k[2] : 1);
+    const double share = weight ? 1 : seen(f, 0) * seen(f, 1), panels = ceil(lanes / 32);
     double positions = to_x ? ceil((double)f->x[1] / (double)f->stride[1]) * ceil((double)f->x[2] / (double)f->stride[2])
                             : (double)f->y[1] * (double)f->y[2];
-    if (map == CT_MAP_WEIGHT && weights(f) > 65536) /* several images at once */
+    if (weight && weights(f) > 65536) /* several images at once */
         positions = fmax(positions, fmin(positions * (double)f->batch, 512));
-    double slower = 1 + 0.9 / run + (map == CT_MAP_WEIGHT ? 17 : 2.3) / positions, source = to_x ? y : x, target = x + y - source;
-    double share = map == CT_MAP_WEIGHT ? 1 : seen(f, 0) * seen(f, 1);
-    return ct_conv_work(f) * share * ceil(lanes / 16) * 16 / lanes * slower / (products_per_ns * 0.88) + 0.19 * source + 0.28 * target +
-           0.12 * weights(f);
+    return ct_conv_work(f) * share * whole_vectors(lanes) / lanes / products_per_ns * (1.1 + (weight ? 0.83 : 1.2) / run + 2 / positions) +
+           0.083 * source * whole_vectors(terms) + 0.13 * target * whole_vectors(lanes) + 0.5 * weights(f) + 0.2 * far(f) +
+           images * (100 + panels * (9 * volume(f->k) + (weight ? 74 : to_x ? 74 * volume(f->stride) : 0))) +
+           1.1 * (x * in / (double)f->x[2] + y * outs / (double)f->y[2]);
 }
 
 /* The same lane by lane, over all groups' channels at once; each channel of a group is gathered for all of the others. */
 static double lanes(const ct_conv_form *f, ct_conv_map map)
 {
+    const bool to_x = map == CT_MAP_TRANSPOSE;
+
     if (f->groups == 1)
         return INFINITY;
-    double channels = (double)(map == CT_MAP_TRANSPOSE ? f->x_channels : f->y_channels), whole = ceil(channels / 16) * 16;
-    double terms = (double)((map == CT_MAP_TRANSPOSE ? f->y_channels : f->x_channels) / f->groups);
-    double pixels = (double)f->batch * (volume(f->x) + volume(f->y));
-    return ct_conv_work(f) * whole / channels * 0.026 + 0.26 * terms * whole * pixels;
+    const double channels = (double)(to_x ? f->x_channels : f->y_channels), whole = whole_vectors(channels);
+    const double terms = (double)((to_x ? f->y_channels : f->x_channels) / f->groups), batch = (double)f->batch;
+    const double rows = (double)(f->x[0] * f->x[1] + f->y[0] * f->y[1]), run = fmin(terms * volume(f->k), 8);
+    return ct_conv_work(f) * whole / channels * (to_x ? 0.031 : 0.02 + 0.1 / run) +
+           whole * batch * ((0.09 * terms + (to_x ? 0.04 : 0.01)) * (volume(f->x) + volume(f->y)) + (to_x ? 4 : 1.7) * rows) +
+           (to_x ? 2 : 0.8) * weights(f) + 0.15 * far(f);
 }
 
-/* Pixels as lanes: rows are copied with what lies around them, and end in whole vectors; a stride parts its pixels. Few channels to a tile
- * mean more loads a product. conv_weight begins each row anew, tile by tile; its sums of pixels, a vector for each weight, are loaded and
- * stored once a strip. */
+/* Pixels as lanes: rows are copied with what lies around them; a stride parts its pixels. A product runs over a strip's rows in whole
+ * vectors, three at a time; few channels to a tile mean more loads. conv_weight begins each row anew, tile by tile; its sums of pixels, a
+ * vector for each weight, are cleared and added up. */
 static double planes(const ct_conv_form *f, ct_conv_map map)
 {
     if (ct_conv_work(f) == 0 || volume(f->x) == 0)
@@ -112,21 +130,21 @@ static double planes(const ct_conv_form *f, ct_conv_map map)
     const double in = (double)(f->x_channels / f->groups), outs = (double)(f->y_channels / f->groups), target = to_x ? in : outs;
     const double wide = (double)c.wide, row = wide + (double)(f->dilation[2] * (f->k[2] - 1) / f->stride[2]);
     const double high = (double)c.high, rows = high + (double)(f->dilation[1] * (f->k[1] - 1) / f->stride[1]);
-    const double strips = (double)f->batch * (double)f->groups * (double)c.extent[0] * (double)c.strips;
+    const double pieces = (double)c.extent[0] * (double)c.strips, strips = (double)f->batch * (double)f->groups * pieces;
     const double phases = fmin((double)f->stride[1], (double)f->k[1]) * fmin((double)f->stride[2], (double)f->k[2]);
     const double depth = (double)f->k[0] / (to_x ? (double)f->stride[0] : 1), taps = depth * (double)(f->k[1] * f->k[2]);
-    const double loaded = strips * (in * outs / target) * depth * rows * (to_x ? 1 : phases), vectors = ceil(row / 16) * 16;
-    const double stored = strips * target * (to_x ? phases : 1) * high, product = strips * high * in * outs * taps / products_per_ns;
-    const double numbers = (double)f->batch * ((double)f->x_channels * volume(f->x) + (double)f->y_channels * volume(f->y));
-    const double far = 0.32 * fmax(0, numbers - 3e6), few = 1.13 * ceil(target / 8) / target; /* far: not in the last-level cache */
+    const double terms = in * outs / target, loaded = strips * terms * depth * rows * (to_x ? 1 : phases);
+    const double copied = loaded * whole_vectors(row), stored = strips * target * (to_x ? phases : 1) * high;
+    const double pixels = whole_vectors((high - 1) * row + wide), products = strips * in * outs * taps / products_per_ns;
 
     if (fmin(in, outs) > 16 || loaded / strips * row > 1e6)
         return INFINITY;
     if (map == CT_MAP_WEIGHT)
-        return far + product * ceil(wide / 16) * 16 * 1.58 + 2 * strips * high * ceil(outs / 8) * ceil(in * taps / 3) +
-               loaded * ((apart ? 0.51 : 0.14) * vectors + 1) + (3.2 + 0.48 * strips / (double)f->groups) * weights(f);
-    return far + product * row * (0.88 + few) + loaded * ((apart && !to_x ? 0.57 : 0.16) * vectors + 1) +
-           stored * ((apart && to_x ? 0.54 : 0.11) * wide + 1) + 63 * strips * (to_x ? phases : 1);
+        return 4100 + 0.94 * products * high * whole_vectors(wide) + 3.2 * strips * high * ceil(outs / 8) * ceil(in * taps / 3) +
+               (apart ? 0.61 : 0.24) * copied + 0.67 * loaded + (3.7 + 4.4 * fmin(8, (double)f->batch * pieces)) * weights(f) + 0.3 * far(f);
+    return 2800 + 0.81 * products * pixels + 0.98 * strips * ceil(target / 8) * ceil(pixels / 48) * terms * taps +
+           (apart && !to_x ? 0.46 : 0.17) * copied + 2.9 * loaded + ((apart && to_x ? 0.38 : 0.076) * wide + 1.9) * stored +
+           12 * strips * (to_x ? phases : 1) + 0.37 * far(f);
 }
 
 /* What direct does, the least first of equals. */
@@ -152,7 +170,7 @@ bool ct_conv_run_direct(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, c
 
 static double direct(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
 {
-    return ct_conv_direct_fits(f, dtype) ? 4500 + ways[least_way(f, map)].cost(f, map) : INFINITY;
+    return ct_conv_direct_fits(f, dtype) ? ways[least_way(f, map)].cost(f, map) : INFINITY;
 }
 
 static ct_algorithm from_environment(void)
@@ -174,7 +192,7 @@ ct_conv_choice ct_conv_choose(const ct_conv_form *form, ct_conv_map map, ct_dtyp
             [CT_ALGORITHM_REFERENCE] = reference(form, map),
             [CT_ALGORITHM_COLUMNS] = columns(form, map),
             [CT_ALGORITHM_DIRECT] = direct(form, map, dtype),
-            [CT_ALGORITHM_BILINEAR] = bilinear(form, dtype),
+            [CT_ALGORITHM_BILINEAR] = bilinear(form, map, dtype),
         },
     };
 
