@@ -28,13 +28,14 @@ static double weights(const ct_conv_form *f)
     return (double)f->y_channels * (double)(f->x_channels / f->groups) * volume(f->k);
 }
 
-/* Numbers of both data tensors; those that do not stay in the last-level cache. */
+/* Numbers of both data tensors. */
 static double numbers(const ct_conv_form *f)
 {
     return (double)f->batch * ((double)f->x_channels * volume(f->x) + (double)f->y_channels * volume(f->y));
 }
 
-static double far(const ct_conv_form *f) { return fmax(0, numbers(f) - 3e6); }
+/* Those that do not stay in the last-level cache. */
+static double far(double count) { return fmax(0, count - 3e6); }
 
 /* Copies each number of the columns, row by row, and multiplies, image by image; conv_weight's matrices of few rows multiply slowly, but for
  * those of a million products at most, which OpenBLAS has other kernels for. What does not stay in the last-level cache costs again. */
@@ -45,11 +46,11 @@ static double columns(const ct_conv_form *f, ct_conv_map map)
     double copied = own ? 0 : images * (double)f->x_channels * volume(f->k) * volume(f->y);
     bool small = ct_conv_work(f) <= 1e6 * images * (double)f->groups;
     double slower = map == CT_MAP_WEIGHT && !small ? 1 + 7 * (double)f->groups / ((double)f->x_channels * volume(f->k)) : 1;
-    double added = map == CT_MAP_WEIGHT ? 0.5 * weights(f) * fmin(images, 8) : 0;
+    double added = map == CT_MAP_WEIGHT ? weights(f) * (0.15 * fmin(images, 8) + 0.08 * images) + 0.42 * far(weights(f)) : 0;
     if (ct_conv_is_dense(f))
         return 1000 + ct_conv_work(f) / (products_per_ns * 0.8) + 0.1 * weights(f);
     return 1300 + 110 * images * (double)f->groups + copied * (0.25 + 6 / (double)f->y[2]) +
-           ct_conv_work(f) / (products_per_ns * 0.75) * slower + added + 0.28 * far(f);
+           ct_conv_work(f) / (products_per_ns * 0.75) * slower + added + 0.28 * far(numbers(f));
 }
 
 static double whole_vectors(double count) { return ceil(count / 16) * 16; }
@@ -67,7 +68,7 @@ static double bilinear(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
     double all = (double)f->groups * (double)plan.points, tiles = (double)plan.all;
     double rows = map == CT_MAP_CONV ? y : (double)plan.y.channels;
     return all * (1.1 * x * rows * tiles / products_per_ns + (0.22 * x + 0.19 * y) * tiles + 0.13 * x * y) + 0.23 * numbers(f) +
-           0.16 * far(f);
+           0.16 * far(numbers(f)) + (map == CT_MAP_WEIGHT ? 0.45 * (weights(f) + far(weights(f))) : 0);
 }
 
 /* The share of an axis's products that are not with the padding. */
@@ -98,7 +99,7 @@ static double panels(const ct_conv_form *f, ct_conv_map map)
     if (weight && weights(f) > 65536) /* several images at once */
         positions = fmax(positions, fmin(positions * (double)f->batch, 512));
     return ct_conv_work(f) * share * whole_vectors(lanes) / lanes / products_per_ns * (1.1 + (weight ? 0.83 : 1.2) / run + 2 / positions) +
-           0.083 * source * whole_vectors(terms) + 0.13 * target * whole_vectors(lanes) + 0.5 * weights(f) + 0.2 * far(f) +
+           0.083 * source * whole_vectors(terms) + 0.13 * target * whole_vectors(lanes) + 0.5 * weights(f) + 0.2 * far(numbers(f)) +
            images * (100 + panels * (9 * volume(f->k) + (weight ? 74 : to_x ? 74 * volume(f->stride) : 0))) +
            1.1 * (x * in / (double)f->x[2] + y * outs / (double)f->y[2]);
 }
@@ -115,7 +116,7 @@ static double lanes(const ct_conv_form *f, ct_conv_map map)
     const double rows = (double)(f->x[0] * f->x[1] + f->y[0] * f->y[1]), run = fmin(terms * volume(f->k), 8);
     return ct_conv_work(f) * whole / channels * (to_x ? 0.031 : 0.02 + 0.1 / run) +
            whole * batch * ((0.09 * terms + (to_x ? 0.04 : 0.01)) * (volume(f->x) + volume(f->y)) + (to_x ? 4 : 1.7) * rows) +
-           (to_x ? 2 : 0.8) * weights(f) + 0.15 * far(f);
+           (to_x ? 2 : 0.8) * weights(f) + 0.15 * far(numbers(f));
 }
 
 /* Pixels as lanes: rows are copied with what lies around them; a stride parts its pixels. A product runs over a strip's rows in whole
@@ -141,10 +142,10 @@ static double planes(const ct_conv_form *f, ct_conv_map map)
         return INFINITY;
     if (map == CT_MAP_WEIGHT)
         return 4100 + 0.94 * products * high * whole_vectors(wide) + 3.2 * strips * high * ceil(outs / 8) * ceil(in * taps / 3) +
-               (apart ? 0.61 : 0.24) * copied + 0.67 * loaded + (3.7 + 4.4 * fmin(8, (double)f->batch * pieces)) * weights(f) + 0.3 * far(f);
+               (apart ? 0.61 : 0.24) * copied + 0.67 * loaded + (3.7 + 4.4 * fmin(8, (double)f->batch * pieces)) * weights(f) + 0.3 * far(numbers(f));
     return 2800 + 0.81 * products * pixels + 0.98 * strips * ceil(target / 8) * ceil(pixels / 48) * terms * taps +
            (apart && !to_x ? 0.46 : 0.17) * copied + 2.9 * loaded + ((apart && to_x ? 0.38 : 0.076) * wide + 1.9) * stored +
-           12 * strips * (to_x ? phases : 1) + 0.37 * far(f);
+           12 * strips * (to_x ? phases : 1) + 0.37 * far(numbers(f));
 }
 
 /* What direct does, the least first of equals. */

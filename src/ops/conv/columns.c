@@ -3,7 +3,7 @@
  *
  *     conv            (image, group, tile of output positions)   its part of y
  *     conv_transpose  (image, group, block of channels)          its planes of x
- *     conv_weight     (part of the batch, group, block of channels), summed over the parts in order
+ *     conv_weight     (part of the batch, group, block of channels), where there are several parts summed over them in order
  */
 #include "conv.h"
 #include "../../tensor/whole.h"
@@ -17,6 +17,7 @@
 
 #define MAX_LANES 32
 #define MAX_PARTS 8
+#define MAX_SUMS (1 << 20) /* numbers of all parts, but of one */
 #define TILE_NUMBERS (1 << 16) /* aimed at, of one piece's columns */
 
 typedef void kernel(const ct_conv_form *form, const ct_columns_piece *piece, const void *a, const void *b, void *out, void *scratch);
@@ -59,7 +60,7 @@ static void run_piece(const struct job *job, int64_t number, void *scratch)
         return;
     }
     int64_t part = image, first = part * form->batch / job->parts, last = (part + 1) * form->batch / job->parts;
-    for (piece.image = first; piece.image < last; piece.image++)
+    for (piece.image = first; piece.image < last; piece.image++, piece.add = true)
         job->kernel(form, &piece, job->a, job->b, job->out + (size_t)(part * job->weights) * job->element, scratch);
 }
 
@@ -155,7 +156,6 @@ bool ct_conv_run_columns(ct_tape *tape, const ct_conv_form *form, ct_conv_map ma
         .b = b,
         .out = out,
         .element = ct_dtype_size(dtype),
-        .parts = least(form->batch, MAX_PARTS),
         .weights = form->y_channels * (form->x_channels / form->groups) * volume(form->k),
     };
     ct_tensor *partial = NULL;
@@ -169,25 +169,25 @@ bool ct_conv_run_columns(ct_tape *tape, const ct_conv_form *form, ct_conv_map ma
                         &(struct dense_job){ CT_KERNEL_OF(dtype, ct_k_dense), form, map, a, b, out });
         return true;
     }
+    job.parts = least(least(form->batch, MAX_PARTS), most(1, MAX_SUMS / most(1, job.weights)));
     cut(&job);
 
     ct_tensor *scratch = ct_tape_tensor(tape, dtype, CT_SHAPE(job.lanes, job.lane_numbers));
     if (!scratch)
         return false;
     job.scratch = ct_data(scratch);
-    if (map == CT_MAP_WEIGHT) {
+    if (map == CT_MAP_WEIGHT && job.parts > 1) {
         partial = ct_tape_tensor(tape, dtype, CT_SHAPE(job.parts, job.weights));
         if (!partial) {
             ct_tape_drop(tape, scratch);
             return false;
         }
         job.out = ct_data(partial);
-        memset(job.out, 0, (size_t)partial->count * job.element);
     }
 
     ct_parallel_for(job.lanes, 1, run_lanes, &job);
 
-    if (map == CT_MAP_WEIGHT) {
+    if (partial) {
         job.scratch = job.out, job.out = out;
         ct_parallel_for(job.weights, 1 << 12, run_sum, &job);
         ct_tape_drop(tape, partial);

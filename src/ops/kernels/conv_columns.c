@@ -145,8 +145,8 @@ void X(ct_k_columns_w)(const ct_conv_form *f, const ct_columns_piece *p, const v
         if (!own)
             columns(f, p->channels, (real *)x + at.x, scratch, q, end, false);
         GEMM(CblasRowMajor, CblasNoTrans, CblasTrans, at.out, at.rows, (int)(end - q), 1, (const real *)y + at.y + q,
-             (int)at.positions, own ? (const real *)x + at.x + q : scratch, (int)(own ? at.positions : end - q), 1,
-             (real *)w + at.w, at.wide);
+             (int)at.positions, own ? (const real *)x + at.x + q : scratch, (int)(own ? at.positions : end - q),
+             p->add || q > p->begin ? 1 : 0, (real *)w + at.w, at.wide);
     }
 }
 

@@ -13,10 +13,11 @@ typedef struct ct_columns_piece {
     int64_t channel, channels;
     int64_t begin, end; /* output positions */
     int64_t tile;
+    bool add;           /* to what is in w */
 } ct_columns_piece;
 
 /* scratch holds channels · taps · tile numbers. y: the piece has all channels, and the positions are its own. x: the piece's
- * channels are set to zero first, and the positions are all. w: adds to w, which is (O, C/groups, k…). */
+ * channels are set to zero first, and the positions are all. w: sets or adds to w, which is (O, C/groups, k…). */
 CT_KERNEL(void, ct_k_columns_y, const ct_conv_form *form, const ct_columns_piece *piece, const void *x, const void *w, void *y,
           void *scratch);
 CT_KERNEL(void, ct_k_columns_x, const ct_conv_form *form, const ct_columns_piece *piece, const void *y, const void *w, void *x,
