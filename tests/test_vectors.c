@@ -156,19 +156,21 @@ static void plane_products(void)
     const int64_t lanes = v->lanes;
 
     for (int round = 0; round < 100; round++) {
-        int64_t groups = 1 + draw(3), outs = 1 + draw(20), vectors = 1 + draw(7), count = draw(150), a_at[150], b_at[150];
+        int64_t groups = 1 + draw(3), outs = 1 + draw(20), vectors = 1 + draw(7), count = draw(150), a_at[150], b_at[150], a_vector[7];
         ct_plane_product p = { .groups = groups, .outs = outs, .vectors = vectors, .count = count, .a = a, .a_at = a_at, .b_at = b_at,
-                               .a_group = 300, .b = b, .b_out = 160, .c = c, .c_group = 20 * 7 * lanes, .c_out = 7 * lanes };
+                               .a_vector = a_vector, .a_group = 300, .b = b, .b_out = 160, .c = c, .c_group = 20 * 7 * lanes, .c_out = 7 * lanes };
 
         start();
         for (int64_t i = 0; i < count; i++)
             a_at[i] = draw(1000), b_at[i] = count - 1 - i;
+        for (int64_t i = 0; i < vectors; i++)
+            a_vector[i] = draw(200);
         v->multiply_planes(&p);
         for (int64_t i = 0; i < groups * outs * vectors * lanes; i++) {
             int64_t pixel = i % (vectors * lanes), o = i / (vectors * lanes) % outs, g = i / (vectors * lanes) / outs;
             float sum = 0;
             for (int64_t k = 0; k < count; k++)
-                sum += a[g * 300 + a_at[k] + pixel] * b[o * 160 + b_at[k]];
+                sum += a[g * 300 + a_at[k] + a_vector[pixel / lanes] + pixel % lanes] * b[o * 160 + b_at[k]];
             expected[(g * 20 + o) * 7 * lanes + pixel] = sum;
         }
         compare("multiply_planes", 0);

@@ -120,7 +120,7 @@ static double lanes(const ct_conv_form *f, ct_conv_map map)
 }
 
 /* Pixels as lanes: rows are copied with what lies around them; a stride parts its pixels. A product runs over a strip's rows in whole
- * vectors, three at a time; few channels to a tile mean more loads. conv_weight begins each row anew, tile by tile; its sums of pixels, a
+ * vectors, three at a time, and is copied out where rows are not whole; few channels to a tile mean more loads. conv_weight begins each row anew, tile by tile; its sums of pixels, a
  * vector for each weight, are cleared and added up. */
 static double planes(const ct_conv_form *f, ct_conv_map map)
 {
@@ -135,8 +135,9 @@ static double planes(const ct_conv_form *f, ct_conv_map map)
     const double phases = fmin((double)f->stride[1], (double)f->k[1]) * fmin((double)f->stride[2], (double)f->k[2]);
     const double depth = (double)f->k[0] / (to_x ? (double)f->stride[0] : 1), taps = depth * (double)(f->k[1] * f->k[2]);
     const double terms = in * outs / target, loaded = strips * terms * depth * rows * (to_x ? 1 : phases);
-    const double copied = loaded * whole_vectors(row), stored = strips * target * (to_x ? phases : 1) * high;
-    const double pixels = whole_vectors((high - 1) * row + wide), products = strips * in * outs * taps / products_per_ns;
+    const bool whole = ct_planes_whole_rows(f, map, &c, 16);
+    const double copied = loaded * whole_vectors(row), stored = whole ? 0 : strips * target * (to_x ? phases : 1) * high;
+    const double pixels = whole ? high * wide : whole_vectors((high - 1) * row + wide), products = strips * in * outs * taps / products_per_ns;
 
     if (fmin(in, outs) > 16 || loaded / strips * row > 1e6)
         return INFINITY;

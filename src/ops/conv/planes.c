@@ -3,7 +3,7 @@
  *
  * What is contracted is copied into planes with its padding, for x one for each phase of the stride. Then a tap is a constant distance:
  * rows follow each other without a gap, and a product runs over all pixels of a strip at once. Pixels behind a row's end come out as
- * nonsense, which is not copied out. conv_weight goes row by row.
+ * nonsense, which is not copied out. Where rows are whole vectors, it runs over these, and right into the target. conv_weight goes row by row.
  *
  *     conv            y ← x's planes, a tap at a time
  *     conv_transpose  a phase of x ← y's planes
@@ -39,6 +39,8 @@ struct job {
     int64_t parts;
     float *sums;                   /* conv_weight, of each part: like w, a vector each */
     int64_t *a_at, *b_at;          /* of the products, of all phases for conv_transpose */
+    bool rows;                     /* the target's, in a strip, are whole vectors, one behind the other */
+    int64_t *vector_at;            /* a strip's vectors of pixels, in a plane */
     int64_t *has_taps[3];          /* of phases of x */
 };
 
@@ -114,7 +116,7 @@ static void stage_x(const struct job *job, const float *x, int64_t channel, int6
 
 static int64_t vectors_of(const struct job *job, const ct_strip *s)
 {
-    return ceil_divide((s->high - 1) * job->pitch + s->wide, job->v->lanes);
+    return ceil_divide(job->rows ? s->high * s->wide : (s->high - 1) * job->pitch + s->wide, job->v->lanes);
 }
 
 struct place {
@@ -154,6 +156,7 @@ static void run_y(void *context, int lane, int64_t number)
         stage_x(job, job->a, group * job->in, job->in, p.image, p.images, s, at.stage);
         for (int64_t o = 0; o < job->outs; o += OUTS) {
             const int64_t outs = least(OUTS, job->outs - o), channel = group * job->outs + o;
+            float *target = job->out + ((p.image * f->y_channels + channel) * f->y[0] + s->depth) * f->y[1] * f->y[2] + s->row * f->y[2];
 
             job->v->multiply_planes(&(ct_plane_product){
                 .groups = p.images,
@@ -162,15 +165,16 @@ static void run_y(void *context, int lane, int64_t number)
                 .count = job->in * job->taps,
                 .a = at.stage,
                 .a_at = job->a_at,
+                .a_vector = job->vector_at,
                 .a_group = job->image,
                 .b = (float *)job->b + channel * job->in * job->taps,
                 .b_at = job->b_at,
                 .b_out = job->in * job->taps,
-                .c = at.sums,
-                .c_group = OUTS * job->positions,
-                .c_out = job->positions,
+                .c = job->rows ? target : at.sums,
+                .c_group = job->rows ? f->y_channels * volume(f->y) : OUTS * job->positions,
+                .c_out = job->rows ? volume(f->y) : job->positions,
             });
-            for (int64_t i = 0; i < p.images * outs; i++) {
+            for (int64_t i = 0; i < p.images * outs && !job->rows; i++) {
                 const int64_t n = i / outs, y = ((p.image + n) * f->y_channels + channel + i % outs) * f->y[0] + s->depth;
                 float *to = job->out + (y * f->y[1] + s->row) * f->y[2] + s->column;
                 job->v->store_rows(&(ct_rows){
@@ -250,6 +254,7 @@ static void run_x(void *context, int lane, int64_t number)
     const ct_conv_form *f = job->f;
     const struct piece p = piece_at(job, number);
     const struct place at = lane_scratch(job, lane);
+    const int64_t plane = f->x[1] * f->x[2];
     int64_t phase[3] = { (p.strip.depth + f->padding[0]) % f->stride[0] }, taps[CT_MOST_TAPS], back[CT_MOST_TAPS];
 
     for (int64_t group = p.group; group < p.group + p.groups; group++) {
@@ -259,6 +264,8 @@ static void run_x(void *context, int lane, int64_t number)
                 for (int64_t c = 0; c < job->in; c += OUTS) {
                     const int64_t ins = least(OUTS, job->in - c), before = ct_taps_before(f, phase) * job->outs;
                     int64_t count = job->outs;
+                    float *target = job->out + ((p.image * f->x_channels + group * job->in + c) * f->x[0] + p.strip.depth) * plane +
+                                    p.strip.row * f->x[2];
 
                     for (int a = 0; a < 3; a++)
                         count *= ct_taps_of(f, a, phase[a], taps, back);
@@ -269,15 +276,16 @@ static void run_x(void *context, int lane, int64_t number)
                         .count = count,
                         .a = at.stage,
                         .a_at = job->a_at + before,
+                        .a_vector = job->vector_at,
                         .a_group = job->image,
                         .b = (float *)job->b + (group * job->outs * job->in + c) * job->taps,
                         .b_at = job->b_at + before,
                         .b_out = job->taps,
-                        .c = at.sums,
-                        .c_group = OUTS * job->positions,
-                        .c_out = job->positions,
+                        .c = job->rows ? target : at.sums,
+                        .c_group = job->rows ? f->x_channels * f->x[0] * plane : OUTS * job->positions,
+                        .c_out = job->rows ? f->x[0] * plane : job->positions,
                     });
-                    for (int64_t i = 0; i < p.images * ins; i++)
+                    for (int64_t i = 0; i < p.images * ins && !job->rows; i++)
                         store_phase(job, &p, phase, i / ins, group * job->in + c + i % ins,
                                     at.sums + (i / ins * OUTS + i % ins) * job->positions);
                 }
@@ -380,6 +388,11 @@ ct_cut ct_planes_cut(const ct_conv_form *f, ct_conv_map map)
     return ct_cut_make(f, map == CT_MAP_TRANSPOSE, staged(f, map), 0, STAGE, POSITIONS);
 }
 
+bool ct_planes_whole_rows(const ct_conv_form *f, ct_conv_map map, const ct_cut *c, int64_t lanes)
+{
+    return map != CT_MAP_WEIGHT && c->across == 1 && c->wide % lanes == 0 && (map == CT_MAP_CONV || f->stride[1] * f->stride[2] == 1);
+}
+
 static void plan(struct job *job)
 {
     const ct_conv_form *f = job->f;
@@ -396,6 +409,7 @@ static void plan(struct job *job)
     job->plane = (c->high + job->reach[1]) * job->pitch;
     job->term = f->k[0] * job->phases[1] * job->phases[2] * job->plane;
     job->image = job->staged * job->term;
+    job->rows = ct_planes_whole_rows(f, job->map, c, job->v->lanes);
     job->positions = ceil_divide((c->high - 1) * job->pitch + c->wide, job->v->lanes) * job->v->lanes;
 
     const int64_t strips = c->extent[0] * c->strips;
@@ -458,7 +472,9 @@ bool ct_conv_run_planes(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, c
     const int lanes = ct_parallel_lanes(pieces);
 
     job.scratch_floats = (job.images * job.image + OUTS * job.images * job.positions + job.pitch + 4 * job.v->lanes + 63) / 32 * 32;
-    ct_tensor *tables = ct_tape_tensor(tape, CT_F64, CT_SHAPE(2 * products + job.phases[1] + job.phases[2])), *sums = NULL, *own = NULL;
+    const int64_t vectors = job.positions / job.v->lanes;
+    ct_tensor *tables = ct_tape_tensor(tape, CT_F64, CT_SHAPE(2 * products + job.phases[1] + job.phases[2] + vectors)), *sums = NULL,
+              *own = NULL;
     if (tables)
         sums = ct_tape_tensor(tape, CT_F32, CT_SHAPE(weight ? job.parts * weights * job.v->lanes : 0));
     if (sums)
@@ -466,6 +482,9 @@ bool ct_conv_run_planes(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, c
     if (own) {
         job.a_at = (int64_t *)ct_data(tables), job.b_at = job.a_at + products;
         job.has_taps[1] = job.b_at + products, job.has_taps[2] = job.has_taps[1] + job.phases[1];
+        job.vector_at = job.has_taps[2] + job.phases[2];
+        for (int64_t i = 0, columns = job.cut.wide / job.v->lanes; i < vectors; i++)
+            job.vector_at[i] = (job.rows ? i / columns * job.pitch + i % columns * job.v->lanes : i * job.v->lanes);
         job.sums = ct_data(sums), job.scratch = ct_data(own);
         (map == CT_MAP_TRANSPOSE ? find_products_of_x : find_products_of_y)(&job);
         ct_parallel_pieces(pieces, lanes, weight ? run_w : map == CT_MAP_CONV ? run_y : run_x, &job);

@@ -19,8 +19,9 @@ typedef struct ct_cut {
  * the padded image; those of its depth are planes. */
 ct_cut ct_cut_make(const ct_conv_form *form, bool to_x, int64_t channels, int64_t slack, int64_t floats, int64_t positions);
 
-/* Those of planes.c. */
+/* Those of planes.c, and whether a strip's rows of the target are whole vectors, one behind the other. */
 ct_cut ct_planes_cut(const ct_conv_form *form, ct_conv_map map);
+bool ct_planes_whole_rows(const ct_conv_form *form, ct_conv_map map, const ct_cut *cut, int64_t lanes);
 
 typedef struct ct_strip {
     int64_t image, depth, row, column, high, wide;

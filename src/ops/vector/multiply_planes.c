@@ -8,21 +8,25 @@ enum { OUTS = 8, WIDE = 3 };
 enum { OUTS = 4, WIDE = 3 };
 #endif
 
-ALWAYS void tile_of_c(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const float *b, float *c, int outs, int wide)
+ALWAYS void tile_of_c(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const int64_t *vector, const float *b, float *c,
+                      int outs, int wide)
 {
     vec sum[OUTS][WIDE];
+    int64_t place[WIDE];
 
     UNROLL
-    for (int o = 0; o < outs; o++)
+    for (int v = 0; v < wide; v++) {
+        place[v] = vector[v];
         UNROLL
-        for (int v = 0; v < wide; v++)
-            sum[o][v] = first > 0 ? *(vec *)(c + o * p->c_out + v * VL) : (vec){ 0 };
+        for (int o = 0; o < outs; o++)
+            sum[o][v] = first > 0 ? (vec)*(loose *)(c + o * p->c_out + v * VL) : (vec){ 0 };
+    }
     for (int64_t i = first; i < first + count; i++) {
         const float *at = a + p->a_at[i], *factor = b + p->b_at[i];
         vec pixels[WIDE];
         UNROLL
         for (int v = 0; v < wide; v++)
-            pixels[v] = *(const loose *)(at + v * VL);
+            pixels[v] = *(const loose *)(at + place[v]);
         UNROLL
         for (int o = 0; o < outs; o++) {
             const float weight = factor[o * p->b_out];
@@ -35,7 +39,7 @@ ALWAYS void tile_of_c(const ct_plane_product *p, int64_t first, int64_t count, c
     for (int o = 0; o < outs; o++)
         UNROLL
         for (int v = 0; v < wide; v++)
-            *(vec *)(c + o * p->c_out + v * VL) = sum[o][v];
+            *(loose *)(c + o * p->c_out + v * VL) = sum[o][v];
 }
 
 /* A vector's worth of one row for each tap and channel: all of its lanes, or those of `there`. */
@@ -97,12 +101,13 @@ ALWAYS void tile_of_b(const ct_plane_sums *p, int64_t first, const float *c, flo
 }
 
 /* A function for each size of tile, so that the sums have registers. */
-typedef void of_c(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const float *b, float *c);
+typedef void of_c(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const int64_t *vector, const float *b, float *c);
 typedef void of_b(const ct_plane_sums *p, int64_t first, const float *c, float *b);
 #define TILE(m, n)                                                                                                                    \
-    static void of_c_##m##_##n(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const float *b, float *c)     \
+    static void of_c_##m##_##n(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const int64_t *vector,        \
+                               const float *b, float *c)                                                                              \
     {                                                                                                                                 \
-        tile_of_c(p, first, count, a, b, c, m <= OUTS ? m : OUTS, n);                                                                 \
+        tile_of_c(p, first, count, a, vector, b, c, m <= OUTS ? m : OUTS, n);                                                         \
     }                                                                                                                                 \
     static void of_b_##m##_##n(const ct_plane_sums *p, int64_t first, const float *c, float *b)                                       \
     {                                                                                                                                 \
@@ -128,7 +133,7 @@ void V(ct_multiply_planes)(const ct_plane_product *p)
             for (int64_t first = 0; first == 0 || first < p->count; first += CT_PARTIAL_SUM)
                 for (int64_t o = 0; o < p->outs; o += outs)
                     tiles_of_c[least(outs, p->outs - o)][least(wide, p->vectors - v)](
-                        p, first, least(CT_PARTIAL_SUM, p->count - first), p->a + g * p->a_group + v * VL, p->b + o * p->b_out,
+                        p, first, least(CT_PARTIAL_SUM, p->count - first), p->a + g * p->a_group, p->a_vector + v, p->b + o * p->b_out,
                         p->c + g * p->c_group + o * p->c_out + v * VL);
 }
 
