@@ -1,4 +1,4 @@
-/* Each way of the direct algorithm by itself, whichever the cost function would take: equal to the reference loops to the bit, in integers. */
+/* Each way of the direct algorithm by itself, whichever the cost function would take: in integers equal to the reference loops. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

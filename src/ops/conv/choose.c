@@ -55,8 +55,8 @@ static double columns(const ct_conv_form *f, ct_conv_map map)
 
 static double whole_vectors(double count) { return ceil(count / 16) * 16; }
 
-/* The products of all points, and the transforms of data and weights. x's channels come in vectors, y's where conv has them as lanes. One
- * point is no gain. */
+/* The products of all points, and the transforms of data and weights. x's channels come in vectors, y's where conv has them as lanes.
+ * One point is no gain. */
 static double bilinear(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
 {
     ct_bilinear_plan plan;
@@ -83,9 +83,9 @@ static double seen(const ct_conv_form *f, int a)
     return (double)count / (double)(f->y[a] * f->k[a]);
 }
 
-/* The products, of whole vectors of lanes and in runs, and moving data, in whole vectors too, and weights; sums are loaded and stored once a
- * strip of positions. Each image, group, tap and row begins anew. Rows and planes of the padding are left out, which conv_weight gains
- * less by than it pays elsewhere. */
+/* The products, of whole vectors of lanes and in runs, and moving data, in whole vectors too, and weights; sums are loaded and stored
+ * once a strip of positions. Each image, group, tap and row begins anew. Rows and planes of the padding are left out, which
+ * conv_weight gains less by than it pays elsewhere. */
 static double panels(const ct_conv_form *f, ct_conv_map map)
 {
     const bool to_x = map == CT_MAP_TRANSPOSE, weight = map == CT_MAP_WEIGHT;
@@ -119,9 +119,9 @@ static double lanes(const ct_conv_form *f, ct_conv_map map)
            (to_x ? 2 : 0.8) * weights(f) + 0.15 * far(numbers(f));
 }
 
-/* Pixels as lanes: rows are copied with what lies around them; a stride parts its pixels. A product runs over a strip's rows in whole
- * vectors, three at a time, and is copied out where rows are not whole; few channels to a tile mean more loads. conv_weight begins each row anew, tile by tile; its sums of pixels, a
- * vector for each weight, are cleared and added up. */
+/* Pixels as lanes: rows are copied with what lies around them; a stride parts its pixels. A product runs over a strip's rows in
+ * whole vectors, three at a time, and is copied out where rows are not whole; few channels to a tile mean more loads. conv_weight
+ * begins each row anew, tile by tile; its sums of pixels, a vector for each weight, are cleared and added up. */
 static double planes(const ct_conv_form *f, ct_conv_map map)
 {
     if (ct_conv_work(f) == 0 || volume(f->x) == 0)
@@ -137,13 +137,15 @@ static double planes(const ct_conv_form *f, ct_conv_map map)
     const double terms = in * outs / target, loaded = strips * terms * depth * rows * (to_x ? 1 : phases);
     const bool whole = ct_planes_whole_rows(f, map, &c, 16);
     const double copied = loaded * whole_vectors(row), stored = whole ? 0 : strips * target * (to_x ? phases : 1) * high;
-    const double pixels = whole ? high * wide : whole_vectors((high - 1) * row + wide), products = strips * in * outs * taps / products_per_ns;
+    const double pixels = whole ? high * wide : whole_vectors((high - 1) * row + wide);
+    const double products = strips * in * outs * taps / products_per_ns;
 
     if (fmin(in, outs) > 16 || loaded / strips * row > 1e6)
         return INFINITY;
     if (map == CT_MAP_WEIGHT)
         return 4100 + 0.94 * products * high * whole_vectors(wide) + 3.2 * strips * high * ceil(outs / 8) * ceil(in * taps / 3) +
-               (apart ? 0.61 : 0.24) * copied + 0.67 * loaded + (3.7 + 4.4 * fmin(8, (double)f->batch * pieces)) * weights(f) + 0.3 * far(numbers(f));
+               (apart ? 0.61 : 0.24) * copied + 0.67 * loaded + (3.7 + 4.4 * fmin(8, (double)f->batch * pieces)) * weights(f) +
+               0.3 * far(numbers(f));
     return 2800 + 0.81 * products * pixels + 0.98 * strips * ceil(target / 8) * ceil(pixels / 48) * terms * taps +
            (apart && !to_x ? 0.46 : 0.17) * copied + 2.9 * loaded + ((apart && to_x ? 0.38 : 0.076) * wide + 1.9) * stored +
            12 * strips * (to_x ? phases : 1) + 0.37 * far(numbers(f));

@@ -37,12 +37,10 @@ struct job {
     int64_t pieces, lanes, lane_numbers, weights;
 };
 
-static int64_t volume(const int64_t extent[CT_MAX_SPATIAL]) { return extent[0] * extent[1] * extent[2]; }
-
 static void run_piece(const struct job *job, int64_t number, void *scratch)
 {
     const ct_conv_form *form = job->form;
-    int64_t in = form->x_channels / form->groups, positions = volume(form->y);
+    int64_t in = form->x_channels / form->groups, positions = ct_conv_volume(form->y);
     int64_t tile = number % job->tiles, block = number / job->tiles % job->blocks;
     int64_t group = number / job->tiles / job->blocks % form->groups, image = number / job->tiles / job->blocks / form->groups;
     ct_columns_piece piece = {
@@ -83,7 +81,7 @@ static void run_sum(void *context, int64_t begin, int64_t end)
 static void cut(struct job *job)
 {
     const ct_conv_form *form = job->form;
-    int64_t in = form->x_channels / form->groups, taps = volume(form->k), positions = volume(form->y);
+    int64_t in = form->x_channels / form->groups, taps = ct_conv_volume(form->k), positions = ct_conv_volume(form->y);
     int64_t images = job->map == CT_MAP_WEIGHT ? job->parts : form->batch;
 
     /* Blocks of channels only where the batch alone gives too few pieces, and none of under 128 rows. */
@@ -109,7 +107,7 @@ static void one_thread(void) { openblas_set_num_threads(1); }
 static bool fits(const ct_conv_form *form)
 {
     int64_t wide, in = form->x_channels / form->groups;
-    return !__builtin_mul_overflow(in, volume(form->k), &wide) && wide <= INT32_MAX / 64 && volume(form->y) <= INT32_MAX;
+    return !__builtin_mul_overflow(in, ct_conv_volume(form->k), &wide) && wide <= INT32_MAX / 64 && ct_conv_volume(form->y) <= INT32_MAX;
 }
 
 /* ---- a kernel that covers all of x ---- */
@@ -132,7 +130,7 @@ static void run_dense(void *context, int64_t begin, int64_t end)
 
 bool ct_conv_is_dense(const ct_conv_form *f)
 {
-    bool dense = f->groups == 1 && volume(f->y) == 1 && f->batch <= INT32_MAX;
+    bool dense = f->groups == 1 && ct_conv_volume(f->y) == 1 && f->batch <= INT32_MAX;
     for (int a = 0; a < CT_MAX_SPATIAL; a++)
         dense &= f->x[a] == f->k[a] && f->padding[a] == 0 && (f->k[a] == 1 || f->dilation[a] == 1); /* dilated, it ends in the padding */
     return dense && fits(f);
@@ -156,7 +154,7 @@ bool ct_conv_run_columns(ct_tape *tape, const ct_conv_form *form, ct_conv_map ma
         .b = b,
         .out = out,
         .element = ct_dtype_size(dtype),
-        .weights = form->y_channels * (form->x_channels / form->groups) * volume(form->k),
+        .weights = form->y_channels * (form->x_channels / form->groups) * ct_conv_volume(form->k),
     };
     ct_tensor *partial = NULL;
 
@@ -164,7 +162,7 @@ bool ct_conv_run_columns(ct_tape *tape, const ct_conv_form *form, ct_conv_map ma
         return ct_conv_run_reference(tape, form, map, dtype, a, b, out);
     pthread_once(&once, one_thread);
     if (ct_conv_is_dense(form)) {
-        int64_t columns = map == CT_MAP_CONV ? form->y_channels : form->x_channels * volume(form->k);
+        int64_t columns = map == CT_MAP_CONV ? form->y_channels : form->x_channels * ct_conv_volume(form->k);
         ct_parallel_for(columns, map == CT_MAP_CONV ? 32 : 512, run_dense,
                         &(struct dense_job){ CT_KERNEL_OF(dtype, ct_k_dense), form, map, a, b, out });
         return true;

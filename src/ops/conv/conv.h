@@ -24,6 +24,9 @@ bool ct_conv_form_from_x(ct_tape *tape, const char *op, int rank, ct_shape x, ct
 bool ct_conv_form_from_y(ct_tape *tape, const char *op, int rank, ct_shape y, ct_shape w, const ct_conv_options *options,
                          ct_conv_form *form, ct_conv_window *window);
 
+/* ∏ of a form's extents; form.c has seen that it fits. */
+static inline int64_t ct_conv_volume(const int64_t extent[CT_MAX_SPATIAL]) { return extent[0] * extent[1] * extent[2]; }
+
 ct_shape ct_conv_x_shape(const ct_conv_form *form);
 ct_shape ct_conv_w_shape(const ct_conv_form *form);
 ct_shape ct_conv_y_shape(const ct_conv_form *form);

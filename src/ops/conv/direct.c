@@ -31,7 +31,7 @@ bool ct_conv_direct_fits(const ct_conv_form *f, ct_dtype dtype)
                  : a == 1 ? (double)f->dilation[a] * (double)f->k[a]
                           : (double)f->dilation[a] * (double)f->k[a] + 128.0 * (double)f->stride[a];
     }
-    return dtype == CT_F32 && ct_direct_volume(f->k) <= MOST_KERNEL && stage <= MOST_STAGE;
+    return dtype == CT_F32 && ct_conv_volume(f->k) <= MOST_KERNEL && stage <= MOST_STAGE;
 }
 
 /* Neighbouring axes without a kernel are one. */
@@ -100,7 +100,7 @@ static void plan_products(ct_direct *job)
 static void plan_sums(ct_direct *job)
 {
     const ct_conv_form *f = job->f;
-    const int64_t x = f->x_channels * ct_direct_volume(f->x), y = f->y_channels * ct_direct_volume(f->y);
+    const int64_t x = f->x_channels * ct_conv_volume(f->x), y = f->y_channels * ct_conv_volume(f->y);
     const int64_t sums = job->group_floats * f->groups;
 
     job->cut = ct_cut_make(f, false, job->slice, job->v->lanes, STAGE, MOST_ROWS);
@@ -127,7 +127,7 @@ static void plan(ct_direct *job)
     const ct_conv_form *f = job->f;
     const bool to_x = job->map == CT_MAP_TRANSPOSE;
 
-    job->in = f->x_channels / f->groups, job->outs = f->y_channels / f->groups, job->taps = ct_direct_volume(f->k);
+    job->in = f->x_channels / f->groups, job->outs = f->y_channels / f->groups, job->taps = ct_conv_volume(f->k);
     job->lanes_of = to_x ? job->in : job->outs, job->sources = to_x ? job->outs : job->in;
     job->panels = ceil_divide(job->lanes_of, job->v->panel);
     job->group_floats = job->panels * job->v->panel * job->taps * job->sources;

@@ -39,7 +39,6 @@ typedef struct ct_view {
     int64_t images, first, channels;
 } ct_view;
 
-static inline int64_t ct_direct_volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
 static inline int64_t ct_direct_strips(const ct_direct *job) { return job->sets * job->cut.extent[0] * job->cut.strips; }
 static inline int64_t ct_direct_slices(const ct_direct *job) { return ceil_divide(job->sources, job->slice); }
 

@@ -20,10 +20,10 @@ static ct_window vector_of(const ct_direct *job, ct_window w, int64_t first, int
 static void stage_plane(const ct_direct *job, const float *data, int64_t all, int64_t first, int64_t channels, const int64_t extent[3],
                         int64_t depth, ct_window w)
 {
-    const float *end = data + job->f->batch * all * ct_direct_volume(extent);
+    const float *end = data + job->f->batch * all * ct_conv_volume(extent);
     int64_t lanes = job->v->lanes, vectors = ceil_divide(channels, lanes);
 
-    w.extent = extent + 1, w.apart = ct_direct_volume(extent);
+    w.extent = extent + 1, w.apart = ct_conv_volume(extent);
     w.first = depth * extent[1] * extent[2];
     w.pitch = job->cut.pitch, w.step = channels;
     for (int64_t i = vectors - 1; i >= 0; i--) {
@@ -170,12 +170,12 @@ static void store_panel(const ct_direct *job, int64_t panel, int64_t all, int64_
 {
     const ct_vectors *v = job->v;
 
-    w.extent = extent + 1, w.apart = ct_direct_volume(extent), w.step = v->panel;
+    w.extent = extent + 1, w.apart = ct_conv_volume(extent), w.step = v->panel;
     for (int64_t i = 0; i < v->panel; i += v->lanes) {
         ct_window part = w;
         int64_t channel = panel * v->panel + i;
         part.valid = least(v->lanes, all - channel);
-        part.first = (first + channel) * ct_direct_volume(extent) + depth * extent[1] * extent[2];
+        part.first = (first + channel) * ct_conv_volume(extent) + depth * extent[1] * extent[2];
         part.stage += i;
         if (part.valid > 0)
             ct_window_store(v, &part, job->out);

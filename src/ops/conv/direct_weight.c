@@ -42,7 +42,7 @@ static void stage_y(const ct_direct *job, int64_t group, int64_t first, int64_t 
     const ct_conv_form *f = job->f;
     const ct_vectors *v = job->v;
     const ct_strip *s = &view->strip;
-    const int64_t size = ct_direct_volume(f->y), image = s->high * s->wide * v->panel;
+    const int64_t size = ct_conv_volume(f->y), image = s->high * s->wide * v->panel;
 
     for (int64_t channel = first * v->panel; channel < least(last * v->panel, job->outs); channel += v->lanes)
         for (int64_t i = 0; i < view->images; i++)

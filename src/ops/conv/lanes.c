@@ -11,8 +11,6 @@
 
 enum { PARTS = 16, STAGE = 3 << 12, MOST_POSITIONS = 512, MOST_LANES = 64 };
 
-static int64_t volume(const int64_t extent[3]) { return extent[0] * extent[1] * extent[2]; }
-
 struct job {
     const ct_vectors *v;
     const ct_conv_form *f;
@@ -44,7 +42,7 @@ static int64_t valid_lanes(const struct job *job, int64_t vector)
 static void stage_term(const struct job *job, const float *data, const int64_t extent[3], int64_t image, int64_t vector, int64_t term,
                        int64_t depth, ct_window w)
 {
-    int64_t channel[MOST_LANES], size = volume(extent);
+    int64_t channel[MOST_LANES], size = ct_conv_volume(extent);
     bool there = depth >= 0 && depth < extent[0];
 
     term_channels(job, vector, channel);
@@ -175,7 +173,7 @@ static void unpack(void *context, int lane, int64_t vector)
 
 static void store(const struct job *job, int64_t image, int64_t vector, const int64_t extent[3], int64_t depth, ct_window w)
 {
-    int64_t size = volume(extent);
+    int64_t size = ct_conv_volume(extent);
 
     w.extent = extent + 1, w.apart = size, w.valid = valid_lanes(job, vector), w.step = job->v->lanes;
     w.first = (image * job->channels + vector * job->v->lanes) * size + depth * extent[1] * extent[2];
@@ -260,7 +258,7 @@ static void run_w(void *context, int lane, int64_t piece)
     const struct job *job = context;
     const ct_conv_form *f = job->f;
     int64_t vector = piece % job->vectors, part = piece / job->vectors, all = f->batch * f->y[0] * job->cut.strips;
-    int64_t begin = part * all / job->parts, end = (part + 1) * all / job->parts, size = volume(f->y);
+    int64_t begin = part * all / job->parts, end = (part + 1) * all / job->parts, size = ct_conv_volume(f->y);
     struct place at = lane_scratch(job, lane);
 
     find_all_taps(job, at.tap);
@@ -300,7 +298,7 @@ bool ct_conv_run_lanes(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, ct
         .source_channels = to_x ? f->y_channels : f->x_channels,
         .each = to_x ? in : outs,
         .terms = to_x ? outs : in,
-        .taps = volume(f->k),
+        .taps = ct_conv_volume(f->k),
     };
 
     (void)dtype;

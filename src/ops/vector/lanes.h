@@ -35,8 +35,8 @@ typedef int32_t loose_numbers __attribute__((vector_size(VL * sizeof(int32_t)), 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)
 #define V(name) JOIN(name, CT_VARIANT)
-/* All of a loop whose count is a constant, of at most 16. The compilers' own pragmas, because clang follows GCC's too late for arrays of sums to
- * become registers, which takes three times as long. */
+/* All of a loop whose count is a constant, of at most 16. Each compiler's own pragma, because clang follows GCC's too late for arrays
+ * of sums to become registers, and then takes three times as long. */
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else

@@ -8,8 +8,8 @@ enum { OUTS = 8, WIDE = 3 };
 enum { OUTS = 4, WIDE = 3 };
 #endif
 
-ALWAYS void tile_of_c(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const int64_t *vector, const float *b, float *c,
-                      int outs, int wide)
+ALWAYS void tile_of_c(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const int64_t *vector, const float *b,
+                      float *c, int outs, int wide)
 {
     vec sum[OUTS][WIDE];
     int64_t place[WIDE];
@@ -101,7 +101,8 @@ ALWAYS void tile_of_b(const ct_plane_sums *p, int64_t first, const float *c, flo
 }
 
 /* A function for each size of tile, so that the sums have registers. */
-typedef void of_c(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const int64_t *vector, const float *b, float *c);
+typedef void of_c(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const int64_t *vector, const float *b,
+                  float *c);
 typedef void of_b(const ct_plane_sums *p, int64_t first, const float *c, float *b);
 #define TILE(m, n)                                                                                                                    \
     static void of_c_##m##_##n(const ct_plane_product *p, int64_t first, int64_t count, const float *a, const int64_t *vector,        \
