@@ -355,6 +355,27 @@ Test(optim, clip_norm_of_many)
     }
 }
 
+/* A norm that is no number scales by no number, as in PyTorch: one NaN must not leave the other gradients whole and unclipped. */
+Test(optim, clip_norm_of_nan)
+{
+    ct_tensor *p[] = { leaf(CT_F64, CT_SHAPE(2)), leaf(CT_F64, CT_SHAPE(1)) };
+    give_gradient(p[0], (double[]){ NAN, 4 });
+    give_gradient(p[1], (double[]){ 1e6 });
+    cr_expect(isnan(ct_clip_grad_norm(2, p, 1)));
+    cr_expect(isnan(ct_tensor_at(ct_gradient(p[0]), 1)));
+    cr_expect(isnan(ct_tensor_at(ct_gradient(p[1]), 0)));
+    give_gradient(p[0], (double[]){ INFINITY, 4 });
+    give_gradient(p[1], (double[]){ 1e6 });
+    cr_expect_eq(ct_clip_grad_norm(2, p, 1), INFINITY);
+    cr_expect(isnan(ct_tensor_at(ct_gradient(p[0]), 0)));
+    cr_expect_eq(ct_tensor_at(ct_gradient(p[0]), 1), 0);
+    cr_expect_eq(ct_tensor_at(ct_gradient(p[1]), 0), 0);
+    cr_expect(isnan(ct_clip_grad_norm(2, p, -1)));
+    cr_expect_eq(ct_tensor_at(ct_gradient(p[1]), 0), 0);
+    for (int i = 0; i < 2; i++)
+        ct_tensor_release(p[i]);
+}
+
 Test(optim, clip_value)
 {
     ct_tensor *p = leaf(CT_F64, CT_SHAPE(4));

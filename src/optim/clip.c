@@ -47,7 +47,8 @@ double ct_clip_grad_norm(int count, ct_tensor *const parameters[], double max_no
         squares += gradient ? sum_squares(gradient) : 0;
     }
     double norm = sqrt(squares), factor = max_norm / (norm + 1e-6);
-    for (int i = 0; factor < 1 && i < count; i++) {
+    /* A NaN scales, too: it should not leave the other gradients unclipped. */
+    for (int i = 0; !(factor >= 1) && i < count; i++) {
         ct_tensor *gradient = gradient_of(parameters, i);
         if (gradient)
             ct_parallel_for(gradient->count, CT_UPDATE_GRAIN, CT_KERNEL_OF(gradient->dtype, ct_clip_scale),
