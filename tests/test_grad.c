@@ -248,6 +248,28 @@ Test(grad, relu_of_anything)
     ct_tape_free(tape);
 }
 
+/* alpha eˣ to its last digits far below 0, where elu itself is −alpha already; 1 up to ∞; fused and taped. */
+Test(grad, elu_keeps_small_slopes)
+{
+    static const double at[] = { -80, -20, -0.0, 2, INFINITY };
+    ct_tape *tape = ct_tape_new();
+    for (int dtype = CT_F32; dtype <= CT_F64; dtype++)
+        for (unsigned flags = 0; flags <= CT_CREATE_GRAPH; flags += CT_CREATE_GRAPH) {
+            ct_tensor *wide = ct_tensor_from(CT_F64, CT_SHAPE(5), at), *x = ct_tensor_cast(wide, dtype);
+            ct_tensor *g = ct_tensor_ones(dtype, CT_SHAPE(5)), *dx;
+            ct_requires_grad(x, true);
+            ct_tensor *y = ct_elu(tape, x, 0.75);
+            cr_assert(ct_grad(tape, 1, &y, &g, 1, &x, &dx, flags) == CT_OK, "%s", ct_tape_message(tape));
+            for (int i = 0; i < 5; i++) {
+                const double slope = at[i] > 0 ? 1 : 0.75 * exp(at[i]), got = ct_tensor_at(dx, i);
+                cr_expect(fabs(got - slope) <= (dtype == CT_F32 ? 1.2e-7 : 2.3e-16) * slope, "at %g: %g, not %g", at[i], got, slope);
+            }
+            ct_tensor_release(wide), ct_tensor_release(x), ct_tensor_release(g);
+            ct_tape_reset(tape);
+        }
+    ct_tape_free(tape);
+}
+
 /* Reductions against sums by hand. */
 Test(grad, reductions)
 {

@@ -73,6 +73,12 @@ static ct_tensor *normal_distribution(ct_tape *t, ct_tensor *x)
     return ct_scale(t, ct_add_scalar(t, ct_erf(t, ct_scale(t, x, 0.70710678118654752440)), 1), 0.5);
 }
 
+/* alpha eˣ where x ≤ 0, and finite above: elu's slope, which y + alpha would round away far below. */
+static ct_tensor *exp_below(ct_tape *t, ct_tensor *x, double alpha)
+{
+    return ct_scale(t, ct_exp(t, ct_clamp(t, x, -INFINITY, 0)), alpha);
+}
+
 /* s + (1 − s)·other: 1 where the mask s is 1. */
 static ct_tensor *one_or(ct_tape *t, ct_tensor *s, ct_tensor *other)
 {
@@ -130,7 +136,7 @@ UNARY(erf, CT_UNARY_ERF, X_, ct_mul(t, g, ct_scale(t, ct_exp(t, ct_neg(t, ct_squ
 UNARY(clamp, CT_UNARY_CLAMP, X_, ct_mul(t, g, ct_inside(t, x, A(call), B(call))))
 UNARY(relu, CT_UNARY_RELU, Y_, ct_masked(t, g, y))
 UNARY_FUSED(leaky_relu, CT_UNARY_LEAKY_RELU, Y_, ct_mul(t, g, ct_leaky_step(t, y, A(call)))) /* slope ≥ 0 */
-UNARY_FUSED(elu, CT_UNARY_ELU, X_ | Y_, ct_mul(t, g, one_or(t, ct_leaky_step(t, x, 0), ct_add_scalar(t, y, A(call)))))
+UNARY_FUSED(elu, CT_UNARY_ELU, X_, ct_mul(t, g, one_or(t, ct_leaky_step(t, x, 0), exp_below(t, x, A(call)))))
 UNARY_FUSED(gelu, CT_UNARY_GELU, X_, ct_mul(t, g, ct_add(t, normal_distribution(t, x), ct_mul(t, x, normal_density(t, x)))))
 UNARY_FUSED(sigmoid, CT_UNARY_SIGMOID, Y_, ct_mul(t, g, ct_mul(t, y, ct_add_scalar(t, ct_neg(t, y), 1))))
 UNARY_FUSED(tanh, CT_UNARY_TANH, Y_, ct_mul(t, g, ct_add_scalar(t, ct_neg(t, ct_square(t, y)), 1)))

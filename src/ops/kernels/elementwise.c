@@ -137,9 +137,9 @@ void X(ct_unary)(enum ct_unary f, const void *x, void *y, double a, double b, in
 VJP(square, g[i] * (x[i] * 2))
 VJP(sqrt, g[i] / (y[i] * 2))
 VJP(leaky_relu, g[i] * step(y[i], a))
-VJP(elu, g[i] * (x[i] > 0 ? one : y[i] + a))
 VJP(sigmoid, g[i] * (y[i] * (one - y[i])))
 VJP(tanh, g[i] * (one - y[i] * y[i]))
+VJP_OF(elu, EXP, x[i] > 0 ? 0 : x[i], NONE, 0, g[i] * (x[i] > 0 ? one : s * a))
 VJP_OF(gelu, NORMAL, x[i], DENSITY, x[i], g[i] * (s + x[i] * t))
 VJP_OF(softplus, EXP, -(x[i] * a), NONE, 0, g[i] * (x[i] * a > b ? one : one / (one + s)))
 
