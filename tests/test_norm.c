@@ -223,6 +223,29 @@ Test(norm, one_value_per_channel_is_refused)
     ct_tensor_release(x);
 }
 
+/* Nothing has no mean, and is normalised to nothing, as in PyTorch: no samples, no channels, no places. */
+Test(norm, of_nothing)
+{
+    const ct_shape shapes[] = { CT_SHAPE(0, 2, 3), CT_SHAPE(2, 0, 3), CT_SHAPE(2, 2, 0) };
+    ct_tape *tape = ct_tape_new();
+    for (int i = 0; i < 3; i++) {
+        const ct_shape channels = CT_SHAPE(shapes[i].extent[1]);
+        ct_tensor *x = ct_tensor_zeros(CT_F64, shapes[i]), *w = ct_tensor_ones(CT_F64, channels);
+        ct_requires_grad(x, true), ct_requires_grad(w, true);
+        ct_tensor *y[] = { ct_instance_norm(tape, x, w, w, 1e-5), ct_group_norm(tape, x, 1, w, w, 1e-5), ct_layer_norm(tape, x, 2, NULL, NULL, 1e-5) };
+        for (int j = 0; j < 3; j++) {
+            cr_assert(y[j] != NULL && ct_shape_equal(ct_tensor_shape(y[j]), shapes[i]), "%d, %d: %s", i, j, ct_tape_message(tape));
+            cr_assert(ct_backward(tape, ct_sum(tape, y[j])) == CT_OK, "%d, %d: %s", i, j, ct_tape_message(tape));
+        }
+        cr_expect(ct_shape_equal(ct_tensor_shape(ct_gradient(w)), channels));
+        for (int64_t c = 0; c < channels.extent[0]; c++)
+            cr_expect(ct_tensor_at(ct_gradient(w), c) == 0);
+        ct_tape_reset(tape);
+        ct_tensor_release(x), ct_tensor_release(w);
+    }
+    ct_tape_free(tape);
+}
+
 Test(norm, group_and_layer)
 {
     ct_tape *tape = ct_tape_new();

@@ -210,14 +210,14 @@ ct_tensor *ct_layer_norm(ct_tape *tape, ct_tensor *x, int axes, ct_tensor *weigh
     return normalize(tape, x, rows, 1, ct_shape_product(last, 0, axes), weight, bias, eps);
 }
 
-static ct_tensor *normalize_groups(ct_tape *tape, const char *op, ct_tensor *x, int64_t groups, ct_tensor *weight,
+static ct_tensor *normalize_groups(ct_tape *tape, const char *op, ct_tensor *x, int64_t groups, int64_t channels_each, ct_tensor *weight,
                                    ct_tensor *bias, double eps)
 {
     const ct_shape channels = CT_SHAPE(x->shape.extent[1]);
     if (!ct_norm_eps_allowed(tape, op, eps) || !ct_norm_fits(tape, op, "weight", x, weight, channels) ||
         !ct_norm_fits(tape, op, "bias", x, bias, channels))
         return NULL;
-    return normalize(tape, x, x->shape.extent[0], groups, x->shape.extent[1] / groups, weight, bias, eps);
+    return normalize(tape, x, x->shape.extent[0], groups, channels_each, weight, bias, eps);
 }
 
 ct_tensor *ct_instance_norm(ct_tape *tape, ct_tensor *x, ct_tensor *weight, ct_tensor *bias, double eps)
@@ -226,7 +226,7 @@ ct_tensor *ct_instance_norm(ct_tape *tape, ct_tensor *x, ct_tensor *weight, ct_t
         return NULL;
     if (x->shape.rank < 3 || ct_shape_product(x->shape, 2, x->shape.rank) == 1)
         return ct_fail(tape, CT_BAD_SHAPE, "instance_norm: x %s needs more than 1 spatial value per channel", CT_TEXT(x->shape));
-    return normalize_groups(tape, "instance_norm", x, x->shape.extent[1], weight, bias, eps);
+    return normalize_groups(tape, "instance_norm", x, x->shape.extent[1], 1, weight, bias, eps);
 }
 
 ct_tensor *ct_group_norm(ct_tape *tape, ct_tensor *x, int64_t groups, ct_tensor *weight, ct_tensor *bias, double eps)
@@ -236,5 +236,5 @@ ct_tensor *ct_group_norm(ct_tape *tape, ct_tensor *x, int64_t groups, ct_tensor 
     if (groups < 1 || x->shape.extent[1] % groups)
         return ct_fail(tape, CT_BAD_ARGUMENT, "group_norm: groups %lld must divide the %lld channels of x %s", (long long)groups,
                        (long long)x->shape.extent[1], CT_TEXT(x->shape));
-    return normalize_groups(tape, "group_norm", x, groups, weight, bias, eps);
+    return normalize_groups(tape, "group_norm", x, groups, x->shape.extent[1] / groups, weight, bias, eps);
 }
