@@ -53,6 +53,9 @@ Test(refusals, elementwise)
     ARGUMENT("detach: the operand is NULL", "", ct_detach(tape, NULL));
     SHAPE("expand: shape (2, 3) does not broadcast to (4, 2)", "", ct_expand(tape, matrix, CT_SHAPE(4, 2)));
     SHAPE("expand: shape (3,)", "", ct_expand(tape, vector, CT_SCALAR));
+    SHAPE("expand: shape (2, 3) does not broadcast to (-1, 3)", "", ct_expand(tape, matrix, CT_SHAPE(-1, 3)));
+    SHAPE("expand: shape (1, 3) does not broadcast to (-1, 3)", "", ct_expand(tape, ct_reshape(tape, vector, CT_SHAPE(1, 3)), CT_SHAPE(-1, 3)));
+    SHAPE("expand: rank 1000; a tensor's is 0 to 8", "", ct_expand(tape, matrix, (ct_shape){ .rank = 1000 }));
     SHAPE("expand: a result of shape", "is too large", ct_expand(tape, scalar, CT_SHAPE((int64_t)1 << 40, (int64_t)1 << 40)));
     ARGUMENT("softmax: axis 2 is not an axis of x (2, 3)", "", ct_softmax(tape, matrix, 2));
     ARGUMENT("log_softmax: axis -1", "()", ct_log_softmax(tape, scalar, -1));
@@ -74,6 +77,8 @@ Test(refusals, reductions)
     ARGUMENT("max: the operand is NULL", "", ct_max(tape, NULL));
     ARGUMENT("sum_to: the operand is NULL", "", ct_sum_to(tape, NULL, CT_SCALAR));
     SHAPE("sum_to: shape (2, 3) does not come from broadcasting (2,)", "", ct_sum_to(tape, matrix, CT_SHAPE(2)));
+    SHAPE("sum_to: rank 1000; a tensor's is 0 to 8", "", ct_sum_to(tape, matrix, (ct_shape){ .rank = 1000 }));
+    SHAPE("sum_to: rank -1", "", ct_sum_to(tape, matrix, (ct_shape){ .rank = -1 }));
     SHAPE("sum_to: shape (3,)", "(2, 3)", ct_sum_to(tape, vector, CT_SHAPE(2, 3)));
 }
 
@@ -122,6 +127,7 @@ Test(refusals, padding)
 {
     const int64_t three[] = { 3, 0, 0, 0 }, crop[] = { -2, -2 }, odd[] = { 1, 1, 1 };
     ARGUMENT("pad: x is NULL", "", ct_pad(tape, NULL, 0, NULL, CT_ZEROS));
+    ARGUMENT("pad: pad is NULL", "", ct_pad(tape, matrix, 2, NULL, CT_ZEROS));
     ARGUMENT("pad: 3 numbers for a tensor of rank 2; it takes two an axis", "", ct_pad(tape, matrix, 3, odd, CT_ZEROS));
     ARGUMENT("pad: 4 numbers for a tensor of rank 1", "", ct_pad(tape, vector, 4, three, CT_ZEROS));
     ARGUMENT("pad: padding mode 7 is none", "", ct_pad(tape, vector, 2, three, (ct_padding_mode)7));
@@ -205,6 +211,8 @@ Test(refusals, pooling_and_upsampling)
     SHAPE("max_pool2d: x (2, 3) must be (N, C, …) or (C, …) with 2 spatial axes", "", ct_max_pool2d(tape, matrix, &two));
     SHAPE("max_pool3d: x (2, 3, 4)", "3 spatial axes", ct_max_pool3d(tape, cube, &two));
     SHAPE("max_pool2d: spatial axis 0 of x (2, 3, 4, 5) with kernel 9", "must fit", ct_max_pool2d(tape, picture, &wide));
+    SHAPE("max_pool2d: spatial axis 0 of x (2, 3, 4, 5) with kernel 2, stride 2, padding 1, dilation 5", "meet x wherever it stands",
+          ct_max_pool2d(tape, picture, &(ct_pool_options){ .kernel = { 2, 2 }, .padding = { 1 }, .dilation = { 5 } }));
     SHAPE("avg_pool2d: spatial axis 0", "padding 2", ct_avg_pool2d(tape, picture, &padded));
     SHAPE("max_pool2d: spatial axis 0", "kernel 0", ct_max_pool2d(tape, picture, &none));
     ARGUMENT("avg_pool2d: dilation 2, but averages have none", "", ct_avg_pool2d(tape, picture, &dilated));

@@ -37,6 +37,7 @@ Test(shape, text_equality_and_axes)
     cr_assert(ct_shape_equal(CT_SHAPE(2, 3), CT_SHAPE(2, 3)));
     cr_assert(!ct_shape_equal(CT_SHAPE(2, 3), CT_SHAPE(3, 2)));
     cr_assert(!ct_shape_equal(CT_SHAPE(2), CT_SHAPE(2, 1)));
+    cr_assert(!ct_shape_equal((ct_shape){ .rank = 1000000 }, (ct_shape){ .rank = 1000000 }), "no shapes, and not read");
     int axis = -1;
     cr_assert(ct_axis_normalize(3, &axis) && axis == 2);
     axis = 3;
@@ -54,6 +55,9 @@ Test(shape, broadcast_by_numpys_rule)
     cr_assert(ct_shape_broadcast(CT_SHAPE(0), CT_SHAPE(1), &result) && ct_shape_equal(result, CT_SHAPE(0)));
     cr_assert(!ct_shape_broadcast(CT_SHAPE(3), CT_SHAPE(4), &result));
     cr_assert(!ct_shape_broadcast(CT_SHAPE(0), CT_SHAPE(2), &result));
+    cr_assert(!ct_shape_broadcast(CT_SHAPE(1), CT_SHAPE(-1), &result) && !ct_shape_broadcast(CT_SHAPE(-1), CT_SHAPE(-1), &result));
+    cr_assert(!ct_shape_broadcast(CT_SHAPE(1), (ct_shape){ .rank = 1000 }, &result), "and nothing is written behind the result");
+    cr_assert(!ct_shape_broadcast((ct_shape){ .rank = -1 }, CT_SHAPE(1), &result));
 }
 
 Test(shape, sizes_that_overflow_are_refused)

@@ -375,6 +375,8 @@ const ct_op ct_op_expand = {
 
 ct_tensor *ct_expand(ct_tape *tape, ct_tensor *x, ct_shape shape)
 {
+    if (!ct_rank_allowed(tape, "expand", shape))
+        return NULL;
     if (x != NULL && ct_shape_equal(x->shape, shape))
         return x;
     return ct_apply(tape, &ct_op_expand, 1, &x, &shape, sizeof shape);

@@ -286,7 +286,9 @@ static bool pad_maps(ct_tape *tape, const char *name, ct_shape shape, int count,
                      struct ct_axis_map map[])
 {
     static const char *const mode_name[] = { "zeros", "reflect", "replicate", "circular" };
-    if (count < 0 || count % 2 || count > 2 * shape.rank || (count > 0 && !pad))
+    if (count > 0 && !pad)
+        return ct_fail(tape, CT_BAD_ARGUMENT, "%s: pad is NULL", name), false;
+    if (count < 0 || count % 2 || count > 2 * shape.rank)
         return ct_fail(tape, CT_BAD_ARGUMENT, "%s: %d numbers for a tensor of rank %d; it takes two an axis", name, count,
                        shape.rank), false;
     if ((unsigned)mode > CT_CIRCULAR)

@@ -15,6 +15,9 @@ extern CT_HIDDEN const int ct_op_table_length;
 #define CT_IN(call, i) ct_data((call)->in[i])
 #define CT_OUT(call) ct_data((call)->out)
 
+/* The rank of a shape that the caller made is 0 to 8; false after ct_fail. */
+bool ct_rank_allowed(ct_tape *tape, const char *op, ct_shape shape);
+
 /* Shape rule: the output has operand 0's shape. */
 bool ct_shape_same(ct_tape *tape, const ct_call *call, ct_shape *out);
 

@@ -50,8 +50,8 @@ ct_tensor *ct_reshape(ct_tape *tape, ct_tensor *x, ct_shape shape)
 {
     if (!x)
         return ct_fail(tape, CT_BAD_ARGUMENT, "reshape: x is NULL");
-    if (shape.rank < 0 || shape.rank > CT_MAX_RANK)
-        return ct_fail(tape, CT_BAD_SHAPE, "reshape: rank %d; a tensor's is 0 to %d", shape.rank, CT_MAX_RANK);
+    if (!ct_rank_allowed(tape, "reshape", shape))
+        return NULL;
     struct reshape_attributes a;
     memset(&a, 0, sizeof a);
     a.from = x->shape;

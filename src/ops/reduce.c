@@ -148,6 +148,8 @@ ct_tensor *ct_sum_to(ct_tape *tape, ct_tensor *x, ct_shape shape)
 {
     if (x == NULL)
         return ct_fail(tape, CT_BAD_ARGUMENT, "sum_to: the operand is NULL");
+    if (!ct_rank_allowed(tape, "sum_to", shape))
+        return NULL;
     if (ct_shape_equal(x->shape, shape))
         return x;
     ct_shape back;

@@ -345,6 +345,14 @@ ct_tensor *ct_apply(ct_tape *tape, const ct_op *op, int arity, ct_tensor *const 
 
 /* ---- rules that rows share ---------------------------------------------------------- */
 
+bool ct_rank_allowed(ct_tape *tape, const char *op, ct_shape shape)
+{
+    if (shape.rank >= 0 && shape.rank <= CT_MAX_RANK)
+        return true;
+    ct_fail(tape, CT_BAD_SHAPE, "%s: rank %d; a tensor's is 0 to %d", op, shape.rank, CT_MAX_RANK);
+    return false;
+}
+
 bool ct_shape_same(ct_tape *tape, const ct_call *call, ct_shape *out)
 {
     (void)tape;

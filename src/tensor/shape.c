@@ -5,11 +5,13 @@
 
 static const int64_t largest_extent = (int64_t)1 << 48;
 
+static bool rank_fits(ct_shape shape) { return shape.rank >= 0 && shape.rank <= CT_MAX_RANK; }
+
 bool ct_size_multiply(size_t a, size_t b, size_t *product) { return !__builtin_mul_overflow(a, b, product); }
 
 bool ct_shape_measure(ct_shape shape, ct_dtype dtype, int64_t *count, size_t *bytes)
 {
-    if (shape.rank < 0 || shape.rank > CT_MAX_RANK || (dtype != CT_F32 && dtype != CT_F64))
+    if (!rank_fits(shape) || (dtype != CT_F32 && dtype != CT_F64))
         return false;
     /* An extent of 0 does not excuse the others: products over some of the axes must not overflow either. */
     size_t product = ct_dtype_size(dtype);
@@ -39,7 +41,7 @@ int64_t ct_shape_count(ct_shape shape) { return ct_shape_product(shape, 0, shape
 
 bool ct_shape_equal(ct_shape a, ct_shape b)
 {
-    if (a.rank != b.rank)
+    if (a.rank != b.rank || !rank_fits(a))
         return false;
     for (int axis = 0; axis < a.rank; axis++)
         if (a.extent[axis] != b.extent[axis])
@@ -50,10 +52,12 @@ bool ct_shape_equal(ct_shape a, ct_shape b)
 bool ct_shape_broadcast(ct_shape a, ct_shape b, ct_shape *result)
 {
     *result = (ct_shape){ .rank = a.rank > b.rank ? a.rank : b.rank };
+    if (!rank_fits(a) || !rank_fits(b))
+        return false;
     for (int back = 1; back <= result->rank; back++) {
         int64_t of_a = back <= a.rank ? a.extent[a.rank - back] : 1;
         int64_t of_b = back <= b.rank ? b.extent[b.rank - back] : 1;
-        if (of_a != of_b && of_a != 1 && of_b != 1)
+        if (of_a < 0 || of_b < 0 || (of_a != of_b && of_a != 1 && of_b != 1))
             return false;
         result->extent[result->rank - back] = of_a == 1 ? of_b : of_a;
     }
