@@ -189,6 +189,30 @@ Test(derivatives, zero_and_missing)
     ct_tensor_release(x[0]), ct_tensor_release(x[1]);
 }
 
+/* Lists that are NULL are answered, not followed. */
+Test(derivatives, lists_that_are_not_there)
+{
+    ct_tape *tape = ct_tape_new();
+    ct_tensor *x = ct_tensor_scalar(CT_F64, 3), *g[2];
+    const ct_function f = { ignores, NULL, 2 };
+    ct_tensor *const in[] = { x, x };
+#define NAMES(text, call)                                                                                    \
+    cr_expect((call) == NULL && ct_tape_status(tape) == CT_BAD_ARGUMENT);                                    \
+    cr_expect_str_eq(ct_tape_message(tape), text);                                                           \
+    ct_tape_clear_status(tape)
+    NAMES("vjp: in is NULL", ct_vjp(tape, &f, NULL, NULL, g));
+    NAMES("vjp: gradient is NULL", ct_vjp(tape, &f, in, NULL, NULL));
+    NAMES("jvp: tangent is NULL", ct_jvp(tape, &f, in, NULL, g));
+    NAMES("jvp: result is NULL", ct_jvp(tape, &f, in, in, NULL));
+    NAMES("hvp: direction is NULL", ct_hvp(tape, &f, in, NULL, g));
+    NAMES("hvp: product is NULL", ct_hvp(tape, &f, in, in, NULL));
+    NAMES("jacobian: in is NULL", ct_jacobian(tape, &f, NULL));
+    NAMES("hessian: in is NULL", ct_hessian(tape, &f, NULL));
+    NAMES("hessian: needs a function of 1 to 16 inputs, not 0", ct_hessian(tape, NULL, in));
+    ct_tape_free(tape);
+    ct_tensor_release(x);
+}
+
 /* A Jacobian takes the fewer sweeps, and where an op has no rule for these, the others. */
 static int pulled, pushed_forward;
 static ct_tensor *twice_back(ct_tape *t, const ct_call *call, int operand, ct_tensor *g) { return (void)call, (void)operand, pulled++, ct_scale(t, g, 2); }

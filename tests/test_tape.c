@@ -210,6 +210,13 @@ Test(tape, refusals_of_outputs_and_inputs)
     refused(ct_backward_from(tape, 1, &y, &single, 0), CT_BAD_DTYPE, "cotangent 0 is float32 (2,)");
     refused(ct_grad(tape, 1, &nothing, NULL, 1, &x, &g, 0), CT_BAD_ARGUMENT, "grad: output 0 is NULL");
     refused(ct_grad(tape, 1, &y, NULL, 1, &nothing, &g, 0), CT_BAD_ARGUMENT, "grad: input 0 is NULL");
+    refused(ct_grad(tape, 1, NULL, NULL, 1, &x, &g, 0), CT_BAD_ARGUMENT, "grad: output is NULL");
+    refused(ct_grad(tape, 1, &y, NULL, 1, NULL, &g, 0), CT_BAD_ARGUMENT, "grad: input is NULL");
+    refused(ct_grad(tape, 1, &y, NULL, 1, &x, NULL, 0), CT_BAD_ARGUMENT, "grad: gradient is NULL");
+    refused(ct_backward_from(tape, 1, NULL, NULL, 0), CT_BAD_ARGUMENT, "backward: output is NULL");
+    refused(ct_push(tape, 1, NULL, NULL, 1, &y, &g, 0), CT_BAD_ARGUMENT, "push: input is NULL");
+    refused(ct_push(tape, 1, &x, &x, 1, NULL, &g, 0), CT_BAD_ARGUMENT, "push: output is NULL");
+    refused(ct_push(tape, 1, &x, &x, 1, &y, NULL, 0), CT_BAD_ARGUMENT, "push: tangent_out is NULL");
     refused(ct_grad(tape, 1, &y, NULL, 1, &constant, &g, 0), CT_BAD_ARGUMENT, "input 0 of shape (2,) does not require a gradient");
     refused(ct_grad(tape, 1, &y, NULL, 1, &x, &g, 0), CT_BAD_SHAPE, "give its cotangent");
     refused(ct_push(tape, 1, &x, NULL, 1, &y, &g, 0), CT_BAD_SHAPE, "input 0 has shape (2,), not one element: give its tangent");

@@ -2,6 +2,8 @@
  * which the function depends on the same tensor, so that nested derivatives do not mix (perturbation confusion). */
 #include "check.h"
 
+#include "../ops/sweep.h"
+
 #include <string.h>
 
 /* A node since `start` reads a tensor that requires a gradient and is neither an alias nor made since. */
@@ -36,10 +38,12 @@ static ct_tensor *alias(ct_tape *tape, ct_tensor *in)
 
 static bool known(ct_tape *tape, const char *who, const ct_function *f, ct_tensor *const in[])
 {
-    if (f == NULL || f->apply == NULL || f->inputs < 1 || f->inputs > CT_MAX_INPUTS || in == NULL) {
+    if (f == NULL || f->apply == NULL || f->inputs < 1 || f->inputs > CT_MAX_INPUTS) {
         ct_fail(tape, CT_BAD_ARGUMENT, "%s: needs a function of 1 to %d inputs, not %d", who, CT_MAX_INPUTS, f && f->apply ? f->inputs : 0);
         return false;
     }
+    if (!ct_sweep_given(tape, who, "in", f->inputs, in))
+        return false;
     for (int j = 0; j < f->inputs; j++)
         if (in[j] == NULL) {
             ct_fail(tape, CT_BAD_ARGUMENT, "%s: input %d is NULL", who, j);
@@ -110,15 +114,18 @@ static ct_tensor *push_forward(ct_tape *tape, const struct ct_frame *frame, int 
 ct_tensor *ct_vjp(ct_tape *tape, const ct_function *f, ct_tensor *const in[], ct_tensor *cotangent, ct_tensor *gradient[])
 {
     struct ct_frame frame;
-    return ct_frame_enter(tape, "vjp", f, in, &frame) && ct_frame_pull(tape, &frame, f->inputs, cotangent, 0, gradient)
+    return ct_sweep_given(tape, "vjp", "gradient", 1, gradient) && ct_frame_enter(tape, "vjp", f, in, &frame) &&
+                   ct_frame_pull(tape, &frame, f->inputs, cotangent, 0, gradient)
                ? leave(tape, &frame) : NULL;
 }
 
 ct_tensor *ct_jvp(ct_tape *tape, const ct_function *f, ct_tensor *const in[], ct_tensor *const tangent[], ct_tensor **result)
 {
     struct ct_frame frame;
+    if (!ct_sweep_given(tape, "jvp", "result", 1, result))
+        return NULL;
     *result = NULL;
-    if (!ct_frame_enter(tape, "jvp", f, in, &frame))
+    if (!ct_sweep_given(tape, "jvp", "tangent", 1, tangent) || !ct_frame_enter(tape, "jvp", f, in, &frame))
         return NULL;
     *result = push_forward(tape, &frame, f->inputs, tangent);
     return leave(tape, &frame);
@@ -230,7 +237,8 @@ static ct_tensor *gradient_apply(ct_tape *tape, ct_tensor *const in[], void *con
 
 ct_tensor *ct_hvp(ct_tape *tape, const ct_function *f, ct_tensor *const in[], ct_tensor *const direction[], ct_tensor *product[])
 {
-    if (tape == NULL || !known(tape, "hvp", f, in))
+    if (tape == NULL || !known(tape, "hvp", f, in) || !ct_sweep_given(tape, "hvp", "direction", 1, direction) ||
+        !ct_sweep_given(tape, "hvp", "product", 1, product))
         return NULL;
     struct gradient_context context = { .f = f };
     ct_tensor *flat;

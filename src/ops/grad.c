@@ -150,7 +150,8 @@ static ct_status backward_from(ct_tape *tape, int outputs, ct_tensor *const outp
 static ct_status grad(ct_tape *tape, int outputs, ct_tensor *const output[], ct_tensor *const cotangent[], int inputs,
                   ct_tensor *const input[], ct_tensor *gradient[], unsigned flags)
 {
-    for (int j = 0; j < inputs; j++)
+    const bool given = ct_sweep_given(tape, "grad", "gradient", inputs, gradient);
+    for (int j = 0; given && j < inputs; j++)
         gradient[j] = NULL;
     if (ct_tape_status(tape) != CT_OK)
         return ct_tape_status(tape);

@@ -28,7 +28,8 @@ static bool push_node(ct_tape *tape, struct ct_node *node)
 static ct_status push(ct_tape *tape, int inputs, ct_tensor *const input[], ct_tensor *const tangent[], int outputs,
                   ct_tensor *const output[], ct_tensor *tangent_out[], unsigned flags)
 {
-    for (int i = 0; i < outputs; i++)
+    const bool given = ct_sweep_given(tape, "push", "tangent_out", outputs, tangent_out);
+    for (int i = 0; given && i < outputs; i++)
         tangent_out[i] = NULL;
     if (ct_tape_status(tape) != CT_OK)
         return ct_tape_status(tape);

@@ -16,10 +16,20 @@ static bool use(ct_tape *tape, const char *who, const ct_tensor *tensor)
     return true;
 }
 
+bool ct_sweep_given(ct_tape *tape, const char *who, const char *name, int count, const void *list)
+{
+    if (count < 1 || list != NULL)
+        return true;
+    ct_fail(tape, CT_BAD_ARGUMENT, "%s: %s is NULL", who, name);
+    return false;
+}
+
 bool ct_sweep_mark_used(ct_tape *tape, const char *who, int outputs, ct_tensor *const output[], size_t length)
 {
     for (size_t n = 0; n < length; n++)
         tape->nodes[n]->used = false;
+    if (!ct_sweep_given(tape, who, "output", outputs, output))
+        return false;
     for (int i = 0; i < outputs; i++) {
         if (output[i] == NULL)
             return ct_fail(tape, CT_BAD_ARGUMENT, "%s: output %d is NULL", who, i), false;
@@ -37,6 +47,8 @@ bool ct_sweep_mark_used(ct_tape *tape, const char *who, int outputs, ct_tensor *
 
 bool ct_sweep_check_inputs(ct_tape *tape, const char *who, int inputs, ct_tensor *const input[])
 {
+    if (!ct_sweep_given(tape, who, "input", inputs, input))
+        return false;
     for (int j = 0; j < inputs; j++) {
         if (input[j] == NULL)
             return ct_fail(tape, CT_BAD_ARGUMENT, "%s: input %d is NULL", who, j), false;

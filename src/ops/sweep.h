@@ -6,6 +6,9 @@
 
 #include "tape.h"
 
+/* A list that the caller gives, or where results go, is there unless it is empty; false after ct_fail. */
+bool ct_sweep_given(ct_tape *tape, const char *who, const char *name, int count, const void *list);
+
 /* Marks the nodes that the outputs depend on; fails where one was freed or is another tape's. */
 bool ct_sweep_mark_used(ct_tape *tape, const char *who, int outputs, ct_tensor *const output[], size_t length);
 
