@@ -241,6 +241,9 @@ Test(nn, forward_is_the_ops)
 
     cr_expect_null(ct_module_forward(NULL, tape, x));
     cr_expect_eq(ct_tape_status(tape), CT_BAD_ARGUMENT);
+    ct_tape_clear_status(tape);
+    cr_expect_null(ct_module_forward(m, tape, NULL));
+    cr_expect_str_eq(ct_tape_message(tape), "module_forward: x is NULL");
     ct_tape_free(tape);
     ct_tensor_release(x);
     ct_module_free(m);

@@ -51,7 +51,9 @@ ct_tensor *ct_module_forward(ct_module *module, ct_tape *tape, ct_tensor *x)
 {
     if (!module)
         return ct_fail(tape, CT_BAD_ARGUMENT, "module_forward: the module is NULL");
-    return x ? module->kind->forward(module, tape, x) : NULL;
+    if (!x)
+        return ct_fail(tape, CT_BAD_ARGUMENT, "module_forward: x is NULL");
+    return module->kind->forward(module, tape, x);
 }
 
 void ct_module_train(ct_module *module, bool training)
