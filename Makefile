@@ -149,6 +149,7 @@ test: deps ## build and run every test
 	@$(RUN) $(BUILD)/bench-ops --threads 1 --seconds 0 --filter linear
 	@$(RUN) $(BUILD)/dcgan bench --size 16 --channels 1 --ngf 4 --ndf 4 --batch 4 --steps 2
 	@scripts/check-docs $(BUILD)
+	+@scripts/check-install $(BUILD)
 	@scripts/check-resume $(BUILD) 5
 	+@if command -v chromium >/dev/null; then $(SUBMAKE) report; else echo "report: not looked at: no chromium here"; fi
 

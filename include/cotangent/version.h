@@ -7,12 +7,17 @@
 #define CT_VERSION_PATCH 0
 #define CT_VERSION "0.1.0"
 
-/* What the shared library exports; everything else is hidden. */
+/* What the shared library exports, as C, also where a C++ program declares it; everything else is hidden. */
+#ifdef __cplusplus
+#define CT_LINKAGE extern "C"
+#else
+#define CT_LINKAGE
+#endif
 #if defined(__GNUC__)
-#define CT_API __attribute__((visibility("default")))
+#define CT_API CT_LINKAGE __attribute__((visibility("default")))
 #define CT_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define CT_API
+#define CT_API CT_LINKAGE
 #define CT_PRINTF(text, first)
 #endif
 
