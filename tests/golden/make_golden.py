@@ -275,7 +275,27 @@ def pool():
              normal(1, 1, 2, 3, 3))
 
 
-for family in elementwise, move, conv, norm, loss, pool:
+def recipes():
+    """What docs/from-pytorch.md writes with several ops."""
+    case('logsigmoid', F.logsigmoid, 8 * normal(12))
+    case('silu', F.silu, 3 * normal(12))
+    case('relu6', F.relu6, 8 * normal(12))
+    case('rsqrt', torch.rsqrt, positive(6))
+    case('reciprocal', torch.reciprocal, positive(6))
+    case('norm', lambda x: x.norm(dim=1), normal(3, 4))
+    case('std', lambda x: x.std(dim=1), normal(3, 4))
+    case('logsumexp', lambda x: torch.logsumexp(x, 1, keepdim=True), 300 * normal(3, 4))
+    case('where', lambda m, a, b: torch.where(m > 0, a, b), classes(2, 3, 4), normal(3, 4), normal(3, 4), fixed=[0])
+    case('stack', lambda a, b: torch.stack([a, b], 1), normal(3, 4), normal(3, 4))
+    case('adaptive_avg_pool', lambda x: F.adaptive_avg_pool2d(x, 1), normal(2, 3, 2, 5))
+    case('pixel_shuffle', lambda x: F.pixel_shuffle(x, 2), normal(1, 8, 2, 3))
+    case('huber', lambda x, t: F.huber_loss(x, t, delta=0.75), normal(3, 4), normal(3, 4))
+    labels = torch.tensor([2, 0, 3])
+    case('label_smoothing', lambda x, t: F.cross_entropy(x, labels, label_smoothing=0.1), normal(3, 4),
+         F.one_hot(labels, 4) * 0.9 + 0.1 / 4, fixed=[1])
+
+
+for family in elementwise, move, conv, norm, loss, pool, recipes:
     generator.manual_seed(1)
     with open(os.path.join(FOLDER, family.__name__ + '.txt'), 'w') as file:
         family()
