@@ -14,7 +14,8 @@ static ct_tensor *stack(ct_tape *t, ct_tensor *a, ct_tensor *b)
 
 static ct_tensor *pixel_shuffle(ct_tape *t, ct_tensor *x)
 {
-    return ct_reshape(t, ct_permute(t, ct_reshape(t, x, CT_SHAPE(1, 2, 2, 2, 2, 3)), CT_AXES(0, 1, 4, 2, 5, 3)), CT_SHAPE(1, 2, 4, 6));
+    ct_tensor *apart = ct_reshape(t, x, CT_SHAPE(1, 2, 2, 2, 2, 3));
+    return ct_reshape(t, ct_permute(t, apart, CT_AXES(0, 1, 4, 2, 5, 3)), CT_SHAPE(1, 2, 4, 6));
 }
 
 #define CASES(X)                                                                                                             \

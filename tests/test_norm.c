@@ -232,9 +232,11 @@ Test(norm, of_nothing)
         const ct_shape channels = CT_SHAPE(shapes[i].extent[1]);
         ct_tensor *x = ct_tensor_zeros(CT_F64, shapes[i]), *w = ct_tensor_ones(CT_F64, channels);
         ct_requires_grad(x, true), ct_requires_grad(w, true);
-        ct_tensor *y[] = { ct_instance_norm(tape, x, w, w, 1e-5), ct_group_norm(tape, x, 1, w, w, 1e-5), ct_layer_norm(tape, x, 2, NULL, NULL, 1e-5) };
+        ct_tensor *y[] = { ct_instance_norm(tape, x, w, w, 1e-5), ct_group_norm(tape, x, 1, w, w, 1e-5),
+                           ct_layer_norm(tape, x, 2, NULL, NULL, 1e-5) };
         for (int j = 0; j < 3; j++) {
-            cr_assert(y[j] != NULL && ct_shape_equal(ct_tensor_shape(y[j]), shapes[i]), "%d, %d: %s", i, j, ct_tape_message(tape));
+            cr_assert_not_null(y[j], "%d, %d: %s", i, j, ct_tape_message(tape));
+            cr_assert(ct_shape_equal(ct_tensor_shape(y[j]), shapes[i]));
             cr_assert(ct_backward(tape, ct_sum(tape, y[j])) == CT_OK, "%d, %d: %s", i, j, ct_tape_message(tape));
         }
         cr_expect(ct_shape_equal(ct_tensor_shape(ct_gradient(w)), channels));

@@ -54,7 +54,8 @@ Test(refusals, elementwise)
     SHAPE("expand: shape (2, 3) does not broadcast to (4, 2)", "", ct_expand(tape, matrix, CT_SHAPE(4, 2)));
     SHAPE("expand: shape (3,)", "", ct_expand(tape, vector, CT_SCALAR));
     SHAPE("expand: shape (2, 3) does not broadcast to (-1, 3)", "", ct_expand(tape, matrix, CT_SHAPE(-1, 3)));
-    SHAPE("expand: shape (1, 3) does not broadcast to (-1, 3)", "", ct_expand(tape, ct_reshape(tape, vector, CT_SHAPE(1, 3)), CT_SHAPE(-1, 3)));
+    SHAPE("expand: shape (1, 3) does not broadcast to (-1, 3)", "",
+          ct_expand(tape, ct_reshape(tape, vector, CT_SHAPE(1, 3)), CT_SHAPE(-1, 3)));
     SHAPE("expand: rank 1000; a tensor's is 0 to 8", "", ct_expand(tape, matrix, (ct_shape){ .rank = 1000 }));
     SHAPE("expand: a result of shape", "is too large", ct_expand(tape, scalar, CT_SHAPE((int64_t)1 << 40, (int64_t)1 << 40)));
     ARGUMENT("softmax: axis 2 is not an axis of x (2, 3)", "", ct_softmax(tape, matrix, 2));
@@ -211,7 +212,7 @@ Test(refusals, pooling_and_upsampling)
     SHAPE("max_pool2d: x (2, 3) must be (N, C, …) or (C, …) with 2 spatial axes", "", ct_max_pool2d(tape, matrix, &two));
     SHAPE("max_pool3d: x (2, 3, 4)", "3 spatial axes", ct_max_pool3d(tape, cube, &two));
     SHAPE("max_pool2d: spatial axis 0 of x (2, 3, 4, 5) with kernel 9", "must fit", ct_max_pool2d(tape, picture, &wide));
-    SHAPE("max_pool2d: spatial axis 0 of x (2, 3, 4, 5) with kernel 2, stride 2, padding 1, dilation 5", "meet x wherever it stands",
+    SHAPE("max_pool2d: spatial axis 0 of x (2, 3, 4, 5) with kernel 2, stride 2, padding 1, dilation 5", "meet x wherever",
           ct_max_pool2d(tape, picture, &(ct_pool_options){ .kernel = { 2, 2 }, .padding = { 1 }, .dilation = { 5 } }));
     SHAPE("avg_pool2d: spatial axis 0", "padding 2", ct_avg_pool2d(tape, picture, &padded));
     SHAPE("max_pool2d: spatial axis 0", "kernel 0", ct_max_pool2d(tape, picture, &none));

@@ -55,7 +55,8 @@ Test(shape, broadcast_by_numpys_rule)
     cr_assert(ct_shape_broadcast(CT_SHAPE(0), CT_SHAPE(1), &result) && ct_shape_equal(result, CT_SHAPE(0)));
     cr_assert(!ct_shape_broadcast(CT_SHAPE(3), CT_SHAPE(4), &result));
     cr_assert(!ct_shape_broadcast(CT_SHAPE(0), CT_SHAPE(2), &result));
-    cr_assert(!ct_shape_broadcast(CT_SHAPE(1), CT_SHAPE(-1), &result) && !ct_shape_broadcast(CT_SHAPE(-1), CT_SHAPE(-1), &result));
+    cr_assert(!ct_shape_broadcast(CT_SHAPE(1), CT_SHAPE(-1), &result));
+    cr_assert(!ct_shape_broadcast(CT_SHAPE(-1), CT_SHAPE(-1), &result));
     cr_assert(!ct_shape_broadcast(CT_SHAPE(1), (ct_shape){ .rank = 1000 }, &result), "and nothing is written behind the result");
     cr_assert(!ct_shape_broadcast((ct_shape){ .rank = -1 }, CT_SHAPE(1), &result));
 }

@@ -68,8 +68,9 @@ CT_API void ct_optimizer_set_lr(ct_optimizer *optimizer, double lr);
 
 /* ---- clipping ----------------------------------------------------------------------- */
 
-/* Scales all gradients by max_norm / (norm + 1e-6) unless that is ≥ 1; returns the norm before (Euclidean, over all). Where a gradient holds
- * a NaN the norm is NaN, and so are all gradients afterwards, as PyTorch's. NaN, and nothing is scaled, unless max_norm ≥ 0. */
+/* Scales all gradients by max_norm / (norm + 1e-6) unless that is ≥ 1; returns the norm before (Euclidean, over all). Where a
+ * gradient holds a NaN the norm is NaN, and so are all gradients afterwards, as PyTorch's. NaN, and nothing is scaled, unless
+ * max_norm ≥ 0. */
 CT_API double ct_clip_grad_norm(int count, ct_tensor *const parameters[], double max_norm);
 CT_API ct_status ct_clip_grad_value(int count, ct_tensor *const parameters[], double clip_value);
 

@@ -210,8 +210,8 @@ ct_tensor *ct_layer_norm(ct_tape *tape, ct_tensor *x, int axes, ct_tensor *weigh
     return normalize(tape, x, rows, 1, ct_shape_product(last, 0, axes), weight, bias, eps);
 }
 
-static ct_tensor *normalize_groups(ct_tape *tape, const char *op, ct_tensor *x, int64_t groups, int64_t channels_each, ct_tensor *weight,
-                                   ct_tensor *bias, double eps)
+static ct_tensor *normalize_groups(ct_tape *tape, const char *op, ct_tensor *x, int64_t groups, int64_t channels_each,
+                                   ct_tensor *weight, ct_tensor *bias, double eps)
 {
     const ct_shape channels = CT_SHAPE(x->shape.extent[1]);
     if (!ct_norm_eps_allowed(tape, op, eps) || !ct_norm_fits(tape, op, "weight", x, weight, channels) ||

@@ -158,7 +158,8 @@ static ct_tensor *pool(ct_tape *tape, const ct_op *op, int rank, ct_tensor *x, c
         if (!axis_windows(&w, i, in, kernel, stride, padding, dilation, options->ceil_mode))
             return ct_fail(tape, CT_BAD_SHAPE,
                            "%s%dd: spatial axis %d of x %s with kernel %lld, stride %lld, padding %lld, dilation %lld: "
-                           "the window must fit into x with its padding and meet x wherever it stands, and padding be 0 … kernel/2",
+                           "the window must fit into x with its padding and meet x wherever it stands, "
+                           "and padding be 0 … kernel/2",
                            op->name, rank, axis, CT_TEXT(shape), (long long)kernel, (long long)(stride ? stride : kernel),
                            (long long)padding, (long long)(dilation ? dilation : 1));
         plane *= in;

@@ -106,9 +106,9 @@ ct_status ct_optimizer_add(ct_optimizer *optimizer, int count, ct_tensor *const 
     const char *name = optimizer->rule->name, *rule = refuse(optimizer->rule, settings);
     if (rule)
         return ct_error_set(error, CT_BAD_ARGUMENT,
-                            "%s: %s (lr %g, weight_decay %g, momentum %g, dampening %g, beta1 %g, beta2 %g, eps %g, alpha %g)", name, rule,
-                            settings->lr, settings->weight_decay, settings->momentum, settings->dampening, settings->beta1,
-                            settings->beta2, settings->eps, settings->alpha);
+                            "%s: %s (lr %g, weight_decay %g, momentum %g, dampening %g, beta1 %g, beta2 %g, eps %g, alpha %g)",
+                            name, rule, settings->lr, settings->weight_decay, settings->momentum, settings->dampening,
+                            settings->beta1, settings->beta2, settings->eps, settings->alpha);
     if (count < 1 || !parameters)
         return ct_error_set(error, CT_BAD_ARGUMENT, "%s: a group needs at least one parameter, not %d", name, count);
 
