@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../ops/conv/conv.h"
 #include "rounding.h"
 
 static ct_tensor *magnitude_of(ct_tape *work, const ct_tensor *x, bool ones)
@@ -33,17 +34,32 @@ static double largest(const ct_tensor *x)
     return result;
 }
 
-/* Σ |cotangent| · error / unit of one op. A sum of n terms errs by n Σ |terms| at most; any other op by a few units of its result and of its
- * operands (its kernel may add, say, 1 to one of them). */
+/* Is it a convolution that float32 computes with products of sums of neighbours? Then an element errs by what its neighbours are made of,
+ * even where it is exactly 0. */
+static bool mixes_neighbours(const ct_call *call)
+{
+    static const ct_op *const maps[CT_MAPS] = {
+        [CT_MAP_CONV] = &ct_op_conv, [CT_MAP_TRANSPOSE] = &ct_op_conv_transpose, [CT_MAP_WEIGHT] = &ct_op_conv_weight
+    };
+    for (int m = 0; m < CT_MAPS; m++)
+        if (call->op == maps[m])
+            return ct_conv_choose(call->attributes, (ct_conv_map)m, CT_F32).algorithm == CT_ALGORITHM_BILINEAR;
+    return false;
+}
+
+/* Σ |cotangent| · error / unit of one op. A sum of n terms errs by n Σ |terms| at most (of a bilinear algorithm, the largest such sum, and a
+ * few units for its transforms); any other op by a few units of its result and of its operands (its kernel may add, say, 1 to one of them). */
 static double contribution(ct_tape *work, const ct_call *call, const ct_tensor *cotangent)
 {
     enum { FEW_UNITS = 8 };
     double total = 0;
     if (call->op->jvp == ct_multilinear_jvp) {
         const ct_tensor *terms = on_magnitudes(work, call, false), *ones = on_magnitudes(work, call, true);
-        const double count = ones != NULL ? largest(ones) + 2 : 0;
+        const bool mixes = terms != NULL && mixes_neighbours(call);
+        const double count = ones != NULL ? largest(ones) + 2 + (mixes ? FEW_UNITS : 0) : 0;
+        const double most = mixes ? fmax(largest(terms), largest(call->in[0]) * largest(call->in[1])) : 0; /* all neighbours may be padding */
         for (int64_t i = 0; terms != NULL && i < cotangent->count; i++)
-            total += fabs(ct_check_get(cotangent, i)) * count * ct_check_get(terms, i);
+            total += fabs(ct_check_get(cotangent, i)) * count * fmax(most, ct_check_get(terms, i));
         return total;
     }
     double operands = 0;

@@ -67,7 +67,7 @@ static double bilinear(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
     double x = (double)(plan.x.vectors * plan.x.phases * v->lanes), y = (double)(plan.y.vectors * v->lanes);
     double all = (double)f->groups * (double)plan.points, tiles = (double)plan.all;
     double rows = map == CT_MAP_CONV ? y : (double)plan.y.channels;
-    return all * (1.1 * x * rows * tiles / products_per_ns + (0.22 * x + 0.19 * y) * tiles + 0.13 * x * y) + 0.23 * numbers(f) +
+    return 3700 + all * (1.1 * x * rows * tiles / products_per_ns + (0.22 * x + 0.19 * y) * tiles + 0.13 * x * y) + 0.23 * numbers(f) +
            0.16 * far(numbers(f)) + (map == CT_MAP_WEIGHT ? 0.45 * (weights(f) + far(weights(f))) : 0);
 }
 
@@ -143,10 +143,10 @@ static double planes(const ct_conv_form *f, ct_conv_map map)
     if (fmin(in, outs) > 16 || loaded / strips * row > 1e6)
         return INFINITY;
     if (map == CT_MAP_WEIGHT)
-        return 4100 + 0.94 * products * high * whole_vectors(wide) + 3.2 * strips * high * ceil(outs / 8) * ceil(in * taps / 3) +
+        return 0.94 * products * high * whole_vectors(wide) + 3.2 * strips * high * ceil(outs / 8) * ceil(in * taps / 3) +
                (apart ? 0.61 : 0.24) * copied + 0.67 * loaded + (3.7 + 4.4 * fmin(8, (double)f->batch * pieces)) * weights(f) +
                0.3 * far(numbers(f));
-    return 2800 + 0.81 * products * pixels + 0.98 * strips * ceil(target / 8) * ceil(pixels / 48) * terms * taps +
+    return 0.81 * products * pixels + 0.98 * strips * ceil(target / 8) * ceil(pixels / 48) * terms * taps +
            (apart && !to_x ? 0.46 : 0.17) * copied + 2.9 * loaded + ((apart && to_x ? 0.38 : 0.076) * wide + 1.9) * stored +
            12 * strips * (to_x ? phases : 1) + 0.37 * far(numbers(f));
 }
@@ -174,7 +174,7 @@ bool ct_conv_run_direct(ct_tape *tape, const ct_conv_form *f, ct_conv_map map, c
 
 static double direct(const ct_conv_form *f, ct_conv_map map, ct_dtype dtype)
 {
-    return ct_conv_direct_fits(f, dtype) ? ways[least_way(f, map)].cost(f, map) : INFINITY;
+    return ct_conv_direct_fits(f, dtype) ? 4500 + ways[least_way(f, map)].cost(f, map) : INFINITY;
 }
 
 static ct_algorithm from_environment(void)
