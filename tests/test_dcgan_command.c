@@ -83,19 +83,19 @@ Test(dcgan_command, bench_counts)
     expect(0, "bench --size 16 --channels 1 --ngf 2 --ndf 2 --batch 2 --steps 1 --warm-up 2", "; 0 allocations a step; ");
 }
 
-static void write_noise(const char *path, int64_t columns, const float *values)
+static void write_noise(const char *path, ct_shape shape, const float *values)
 {
-    ct_tensor *noise = ct_tensor_from(CT_F32, CT_SHAPE(2, columns), values);
+    ct_tensor *noise = ct_tensor_from(CT_F32, shape, values);
     cr_assert_eq(ct_npy_write(path, noise, &error), CT_OK, "%s", error.message);
     ct_tensor_release(noise);
 }
 
-/* Noise from a file: row by row its pictures, whatever the order. */
+/* Noise from a file: row by row its pictures, whatever the order; in PyTorch's shape too. */
 Test(dcgan_command, noise_is_given)
 {
     expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1 --quiet --out run", "");
-    write_noise("there.npy", 3, (float[]){ 0.5f, -1, 2, 1, 1, -0.25f }), write_noise("back.npy", 3, (float[]){ 1, 1, -0.25f, 0.5f, -1, 2 });
-    write_noise("wrong.npy", 2, (float[]){ 1, 2, 3, 4 });
+    write_noise("there.npy", CT_SHAPE(2, 3), (float[]){ 0.5f, -1, 2, 1, 1, -0.25f });
+    write_noise("back.npy", CT_SHAPE(2, 3, 1, 1), (float[]){ 1, 1, -0.25f, 0.5f, -1, 2 });
     expect(0, "sample --model run/generator.safetensors --noise there.npy --out a.npy", "a.npy\n");
     expect(0, "sample --model run/generator.safetensors --noise back.npy --out b.npy", "");
     ct_tensor *a = ct_npy_read("a.npy", &error), *b = ct_npy_read("b.npy", &error);
@@ -105,7 +105,14 @@ Test(dcgan_command, noise_is_given)
     cr_expect_arr_eq(there + 256, back, sizeof(float[256]));
     cr_expect_arr_neq(there, back, sizeof(float[256]));
     ct_tensor_release(a), ct_tensor_release(b);
-    expect(1, "sample --model run/generator.safetensors --noise wrong.npy --out c.npy 2>&1", "wrong.npy has shape (2, 2); this generator needs (n, 3)\n");
+    const ct_shape wrong[] = { CT_SHAPE(2, 2), CT_SHAPE(3), CT_SHAPE(1, 3, 2, 1), CT_SHAPE(1, 3, 1), CT_SHAPE(0, 3) };
+    for (int i = 0; i < 5; i++) {
+        char sentence[100], shape[40];
+        write_noise("wrong.npy", wrong[i], (float[6]){ 0 });
+        snprintf(sentence, sizeof sentence, "wrong.npy has shape %s; this generator needs (n, 3) or (n, 3, 1, 1)\n",
+                 ct_shape_text(wrong[i], shape, sizeof shape));
+        expect(1, "sample --model run/generator.safetensors --noise wrong.npy --out c.npy 2>&1", sentence);
+    }
     expect(1, "sample --model run/generator.safetensors --noise none.npy --out c.npy 2>&1", "none.npy: No such file or directory\n");
     expect(1, "sample --model there.npy --out c.npy 2>&1", "dcgan sample: ");
     cr_expect_neq(access("c.npy", F_OK), 0);

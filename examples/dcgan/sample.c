@@ -12,7 +12,7 @@ struct sample_options {
 static const struct setting settings[] = {
     TEXT(struct sample_options, model, "model", "FILE", NULL, "a generator.safetensors, or a checkpoint"),
     TEXT(struct sample_options, out, "out", "FILE", "samples.png", "the picture; FILE.npy: the numbers, (count, channels, size, size) in -1 ... 1"),
-    TEXT(struct sample_options, noise, "noise", "FILE.npy", NULL, "(n, nz) numbers to draw from, instead of random ones"),
+    TEXT(struct sample_options, noise, "noise", "FILE.npy", NULL, "numbers to draw from, instead of random ones: (n, nz), or (n, nz, 1, 1) as in PyTorch"),
     WHOLE(struct sample_options, count, "count", "64", 1, 4096, "how many"),
     WHOLE(struct sample_options, columns, "columns", "8", 1, 256, "side by side"),
     WHOLE(struct sample_options, seed, "seed", "1", 0, 9e15, "another seed, other pictures"),
@@ -32,9 +32,11 @@ static ct_tensor *noise_of(const struct sample_options *options, const struct dc
     char text[100];
     if (given == NULL)
         return NULL;
-    if (ct_tensor_rank(given) != 2 || ct_tensor_size(given, 0) < 1 || ct_tensor_size(given, 1) != shape->nz)
-        ct_error_set(error, CT_BAD_SHAPE, "%.300s has shape %s; this generator needs (n, %d)", options->noise,
-                     ct_shape_text(ct_tensor_shape(given), text, sizeof text), shape->nz);
+    const int rank = ct_tensor_rank(given);
+    if ((rank != 2 && rank != 4) || ct_tensor_size(given, 1) != shape->nz || ct_tensor_count(given) < 1 ||
+        ct_tensor_count(given) != ct_tensor_size(given, 0) * shape->nz)
+        ct_error_set(error, CT_BAD_SHAPE, "%.300s has shape %s; this generator needs (n, %d) or (n, %d, 1, 1)", options->noise,
+                     ct_shape_text(ct_tensor_shape(given), text, sizeof text), shape->nz, shape->nz);
     else if ((noise = ct_tensor_empty(shape->dtype, CT_SHAPE(ct_tensor_size(given, 0), shape->nz, 1, 1))) == NULL ||
              ct_tensor_copy_in(noise, ct_tensor_dtype(given), ct_tensor_data(given), ct_tensor_count(given)) != CT_OK)
         ct_error_set(error, CT_NO_MEMORY, "out of memory for noise");
