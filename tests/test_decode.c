@@ -63,6 +63,56 @@ Test(decode, jpeg_plain_and_progressive)
     ct_tensor_release(wide);
 }
 
+/* Four inks, as light that passes: 255 is no ink. turbojpeg stores them as YCCK; the same numbers, said to be CMYK, are other colours. */
+Test(decode, jpeg_of_inks)
+{
+    static const struct {
+        uint8_t ink[4];
+        double rgb[3], grey;
+    } wanted[] = {
+        { { 255, 255, 255, 255 }, { 255, 255, 255 }, 255 },
+        { { 255, 0, 0, 255 }, { 255, 0, 0 }, 76 },
+        { { 0, 255, 0, 255 }, { 0, 255, 0 }, 150 },
+        { { 0, 0, 255, 128 }, { 0, 0, 128 }, 15 },
+        { { 255, 255, 255, 0 }, { 0, 0, 0 }, 0 },
+    };
+    ct_error error = { CT_OK, "" };
+    uint8_t *bytes = NULL;
+    unsigned long size = 0;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        uint8_t pixels[16 * 16][4];
+        for (int p = 0; p < 256; p++)
+            memcpy(pixels[p], wanted[i].ink, 4);
+        for (int flags = 0; flags <= TJFLAG_PROGRESSIVE; flags += TJFLAG_PROGRESSIVE) {
+            tjhandle handle = tjInitCompress(); /* anew: a progressive file leaves its codes to the next */
+            cr_assert_eq(tjCompress2(handle, pixels[0], 16, 0, 16, TJPF_CMYK, &bytes, &size, TJSAMP_444, 100, flags), 0);
+            ct_tensor *colour = ct_image_parse(bytes, size, 3, &error), *grey = ct_image_parse(bytes, size, 1, &error);
+            cr_assert(colour != NULL && grey != NULL && ct_tensor_count(colour) == 768 && ct_tensor_count(grey) == 256, "%s", error.message);
+            for (int p = 0; p < 256; p++) {
+                for (int c = 0; c < 3; c++)
+                    cr_expect_float_eq(ct_tensor_at(colour, c * 256 + p), wanted[i].rgb[c] / 127.5 - 1, 0.03, "%zu, %d", i, c);
+                cr_expect_float_eq(ct_tensor_at(grey, p), wanted[i].grey / 127.5 - 1, 0.03, "%zu", i);
+            }
+            ct_tensor_release(colour), ct_tensor_release(grey), tjDestroy(handle);
+        }
+    }
+
+    tjhandle handle = tjInitCompress();
+    cr_assert_eq(tjCompress2(handle, (uint8_t[4]){ 255, 255, 255, 255 }, 1, 0, 1, TJPF_CMYK, &bytes, &size, TJSAMP_444, 100, 0), 0);
+    uint8_t *adobe = memmem(bytes, size, "Adobe", 5), *frame = memmem(bytes, size, "\xff\xc0", 2);
+    cr_assert(adobe != NULL && adobe[11] == 2 && frame != NULL);
+    adobe[11] = 0; /* not YCCK: cyan 0 (what was luminance), magenta and yellow 128 (no chroma) */
+    ct_tensor *colour = ct_image_parse(bytes, size, 3, &error);
+    cr_assert_not_null(colour, "%s", error.message);
+    for (int c = 0; c < 3; c++)
+        cr_expect_float_eq(ct_tensor_at(colour, c), c == 0 ? -1 : 128 / 127.5 - 1, 0.03, "%d", c);
+    ct_tensor_release(colour);
+    frame[5] = frame[7] = 16, frame[6] = frame[8] = 0; /* 4,096 × 4,096 */
+    cr_expect_null(ct_image_parse(bytes, size, 3, &error));
+    cr_expect_str_eq(error.message, "jpeg: 4096 × 4096 pixels take more than 67108864 bytes to decode");
+    tjFree(bytes), tjDestroy(handle);
+}
+
 /* Fill bytes before a marker are allowed; other bytes between markers are not, though libjpeg would search on. */
 Test(decode, jpeg_between_its_markers)
 {
@@ -192,5 +242,12 @@ Test(decode, decoders_are_bounded)
     bytes[18] = bytes[22] = 0x10; /* 4,097 × 4,097; stb_image checks no CRC */
     cr_expect_null(ct_image_parse(bytes, size, 1, &error));
     cr_expect_eq(error.status, CT_BAD_FORMAT);
+    cr_expect_str_eq(error.message, "png: 4097 × 4097 pixels; sides up to 4096 are read");
+    bytes[18] = 0;
+    cr_expect_null(ct_image_parse(bytes, size, 1, &error));
+    cr_expect_str_eq(error.message, "png: 1 × 4097 pixels; sides up to 4096 are read");
+    bytes[12] = 'J';
+    cr_expect_null(ct_image_parse(bytes, size, 1, &error));
+    cr_expect_eq(strstr(error.message, "pixels"), NULL, "%s", error.message);
     free(bytes);
 }

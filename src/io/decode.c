@@ -26,11 +26,16 @@ static void interleaved(struct ct_view *pixels, void *data, int channels, int wi
     *pixels = (struct ct_view){ data, true, channels, height, width, 1, (int64_t)width * channels, channels };
 }
 
+static size_t big_endian(const uint8_t bytes[4])
+{
+    return (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
+}
+
 /* stb_image adds 0 to NULL, which C leaves undefined, when the first IDAT chunk is empty. */
 static bool data_begins(const uint8_t *bytes, size_t size)
 {
     for (size_t at = 8; at + 12 <= size;) {
-        size_t length = (size_t)bytes[at] << 24 | (size_t)bytes[at + 1] << 16 | (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        size_t length = big_endian(bytes + at);
         if (memcmp(bytes + at + 4, "IDAT", 4) == 0)
             return length > 0;
         at += 12 + length;
@@ -49,6 +54,11 @@ static ct_status decode_png(const uint8_t *bytes, size_t size, int channels, str
     int width = 0, height = 0, stored = 0;
     uint8_t *data = NULL;
     ct_status status = CT_OK;
+    if (size >= 24 && memcmp(bytes + 12, "IHDR", 4) == 0) { /* for stb_image it would be of an unknown type */
+        const size_t wide = big_endian(bytes + 16), high = big_endian(bytes + 20);
+        if (wide > CT_LARGEST_SIDE || high > CT_LARGEST_SIDE)
+            return BAD("png: %zu × %zu pixels; sides up to %d are read", wide, high, CT_LARGEST_SIDE);
+    }
     ct_heap_budget(CT_DECODER_BUDGET);
     stbi__g_failure_reason = NULL;
     if (!stbi_info_from_memory(bytes, (int)size, &width, &height, &stored))
@@ -69,11 +79,14 @@ static ct_status decode_png(const uint8_t *bytes, size_t size, int channels, str
 
 /* ---- jpeg ---- */
 
-/* Whether libjpeg has to hold all coefficients: a progressive file, or one whose first scan lacks a component. False as well for
- * markers that do not follow each other, which libjpeg would search for. */
-static bool look_at_scans(const uint8_t *bytes, size_t size, bool *whole)
+struct jpeg {
+    int width, height, components, sampling, orientation;
+    bool whole; /* libjpeg has to hold all coefficients: a progressive file, or one whose first scan lacks a component */
+};
+
+/* What the segments before the first scan say. False where markers do not follow each other, which libjpeg would search for. */
+static bool look_at_segments(const uint8_t *bytes, size_t size, struct jpeg *jpeg)
 {
-    int components = 0;
     for (size_t at = 2; at + 9 < size;) {
         if (bytes[at] != 0xff)
             return false;
@@ -84,12 +97,14 @@ static bool look_at_scans(const uint8_t *bytes, size_t size, bool *whole)
         }
         size_t length = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
         if (marker == 0xda) { /* a scan: how many components it has */
-            *whole |= bytes[at + 4] != components;
-            return components > 0;
+            jpeg->whole |= bytes[at + 4] != jpeg->components;
+            return jpeg->components > 0;
         }
         if (marker >= 0xc0 && marker <= 0xc2) { /* a frame: baseline, extended, progressive */
-            components = bytes[at + 9];
-            *whole = marker == 0xc2;
+            jpeg->components = bytes[at + 9];
+            jpeg->whole = marker == 0xc2;
+        } else if (marker == 0xe1 && length >= 8 && length <= size - at - 2 && memcmp(bytes + at + 4, "Exif\0", 6) == 0) {
+            jpeg->orientation = ct_exif_orientation(bytes + at + 10, length - 8);
         } else if (marker < 0xc3 || (marker >= 0xd0 && marker <= 0xd9) || length < 2) {
             return false;
         }
@@ -98,11 +113,24 @@ static bool look_at_scans(const uint8_t *bytes, size_t size, bool *whole)
     return false;
 }
 
-static size_t coefficient_bytes(int width, int height, int sampling)
+static size_t coefficient_bytes(const struct jpeg *jpeg)
 {
     /* 16 bits each, in blocks of 8 × 8, up to four of them a unit. */
-    size_t area = ((size_t)width + 32) * ((size_t)height + 32);
+    const size_t area = ((size_t)jpeg->width + 32) * ((size_t)jpeg->height + 32);
+    const int sampling = jpeg->components == 4 ? TJSAMP_444 : jpeg->sampling;
     return area * (sampling == TJSAMP_GRAY ? 2 : sampling == TJSAMP_444 ? 8 : sampling == TJSAMP_422 || sampling == TJSAMP_440 ? 4 : 3);
+}
+
+/* In place. Ink is stored as the light that it lets through, by whoever writes such files. */
+static void from_cmyk(uint8_t *pixels, size_t count, int channels)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *ink = pixels + 4 * i;
+        const int black = ink[3], r = ink[0] * black / 255, g = ink[1] * black / 255, b = ink[2] * black / 255;
+        const int grey = (299 * r + 587 * g + 114 * b + 500) / 1000;
+        for (int c = 0; c < channels; c++)
+            pixels[i * (size_t)channels + (size_t)c] = (uint8_t)(channels == 1 ? grey : c == 0 ? r : c == 1 ? g : b);
+    }
 }
 
 /* 1, 2, 4 or 8: as long as the shorter side stays twice what is enough, or until the sides are within bounds. */
@@ -124,28 +152,33 @@ static ct_status jpeg_failed(tjhandle handle, ct_error *error)
 static ct_status decode_jpeg(tjhandle handle, const uint8_t *bytes, size_t size, int channels, int64_t enough,
                              struct ct_view *pixels, ct_error *error)
 {
-    int width = 0, height = 0, sampling = 0, space = 0;
-    bool whole = false;
-    if (!look_at_scans(bytes, size, &whole))
+    struct jpeg jpeg = { .orientation = 1 };
+    int space = 0;
+    if (!look_at_segments(bytes, size, &jpeg))
         return BAD("jpeg: its markers do not lead to a frame and a scan");
-    if (tjDecompressHeader3(handle, bytes, size, &width, &height, &sampling, &space) != 0)
+    if (tjDecompressHeader3(handle, bytes, size, &jpeg.width, &jpeg.height, &jpeg.sampling, &space) != 0)
         return jpeg_failed(handle, error);
-    tjscalingfactor scale = { 1, reduction(width, height, enough) };
-    int scaled_width = TJSCALED(width, scale), scaled_height = TJSCALED(height, scale);
-    if (scaled_width > CT_LARGEST_SIDE || scaled_height > CT_LARGEST_SIDE)
-        return BAD("jpeg: %d × %d pixels; sides up to %d are read", width, height, 8 * CT_LARGEST_SIDE);
-    size_t pixel_bytes = (size_t)scaled_width * (size_t)scaled_height * (size_t)channels;
-    if (whole && coefficient_bytes(width, height, sampling) + pixel_bytes > CT_DECODER_BUDGET)
-        return BAD("jpeg: %d × %d pixels in several scans take more than %zu bytes to decode", width, height, CT_DECODER_BUDGET);
+    const tjscalingfactor scale = { 1, reduction(jpeg.width, jpeg.height, enough) };
+    const int width = TJSCALED(jpeg.width, scale), height = TJSCALED(jpeg.height, scale);
+    if (width > CT_LARGEST_SIDE || height > CT_LARGEST_SIDE)
+        return BAD("jpeg: %d × %d pixels; sides up to %d are read", jpeg.width, jpeg.height, 8 * CT_LARGEST_SIDE);
+    const bool cmyk = space == TJCS_CMYK || space == TJCS_YCCK;
+    const size_t count = (size_t)width * (size_t)height, pixel_bytes = count * (size_t)(cmyk ? 4 : channels);
+    if ((jpeg.whole ? coefficient_bytes(&jpeg) : 0) + pixel_bytes >= CT_DECODER_BUDGET)
+        return BAD("jpeg: %d × %d pixels%s take more than %zu bytes to decode", jpeg.width, jpeg.height,
+                   jpeg.whole ? " in several scans" : "", CT_DECODER_BUDGET);
     uint8_t *data = ct_heap_allocate(pixel_bytes);
     if (data == NULL)
-        return ct_error_set(error, CT_NO_MEMORY, "jpeg: out of memory for %d × %d", width, height);
-    if (tjDecompress2(handle, bytes, size, data, scaled_width, 0, scaled_height, channels == 1 ? TJPF_GRAY : TJPF_RGB,
+        return ct_error_set(error, CT_NO_MEMORY, "jpeg: out of memory for %d × %d", jpeg.width, jpeg.height);
+    if (tjDecompress2(handle, bytes, size, data, width, 0, height, cmyk ? TJPF_CMYK : channels == 1 ? TJPF_GRAY : TJPF_RGB,
                       TJFLAG_LIMITSCANS | TJFLAG_STOPONWARNING) != 0) {
         ct_heap_free(data);
         return jpeg_failed(handle, error);
     }
-    interleaved(pixels, data, channels, scaled_width, scaled_height);
+    if (cmyk)
+        from_cmyk(data, count, channels);
+    interleaved(pixels, data, channels, width, height);
+    ct_view_orient(pixels, jpeg.orientation);
     return CT_OK;
 }
 
@@ -165,4 +198,11 @@ ct_status ct_pixels_decode(const void *bytes, size_t size, int channels, int64_t
     ct_status status = decode_jpeg(handle, bytes, size, channels, enough, pixels, error);
     tjDestroy(handle);
     return status;
+}
+
+void ct_pixels_free(const struct ct_view *pixels)
+{
+    const int64_t up = pixels->row_stride < 0 ? (pixels->height - 1) * pixels->row_stride : 0;
+    const int64_t left = pixels->column_stride < 0 ? (pixels->width - 1) * pixels->column_stride : 0;
+    ct_heap_free((uint8_t *)(uintptr_t)pixels->data + up + left);
 }

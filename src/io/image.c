@@ -16,14 +16,14 @@ ct_tensor *ct_image_parse(const void *bytes, size_t size, int channels, ct_error
     if (image == NULL) {
         ct_error_set(error, CT_NO_MEMORY, "image: out of memory for %lld × %lld", (long long)pixels.width, (long long)pixels.height);
     } else {
-        const uint8_t *pixel = pixels.data;
+        const uint8_t *first = pixels.data;
         float *value = ct_tensor_data_mutable(image);
-        int64_t plane = pixels.width * pixels.height;
-        for (int64_t i = 0; i < plane; i++)
-            for (int c = 0; c < channels; c++)
-                value[c * plane + i] = (float)*pixel++ / 127.5f - 1.0f;
+        for (int c = 0; c < channels; c++)
+            for (int64_t y = 0; y < pixels.height; y++)
+                for (int64_t x = 0; x < pixels.width; x++)
+                    *value++ = (float)first[c + y * pixels.row_stride + x * pixels.column_stride] / 127.5f - 1.0f;
     }
-    ct_heap_free((void *)(uintptr_t)pixels.data);
+    ct_pixels_free(&pixels);
     return image;
 }
 

@@ -61,7 +61,7 @@ static ct_status folder_read(const struct ct_source *source, int64_t index, floa
     if (status != CT_OK)
         return status;
     status = ct_view_resize(&pixels, ct_view_square(&pixels), source->filter, source->channels, source->size, source->size, to, error);
-    ct_heap_free((void *)(uintptr_t)pixels.data);
+    ct_pixels_free(&pixels);
     return status;
 }
 

@@ -105,7 +105,7 @@ static void image(const uint8_t *bytes, size_t size)
         demand(ct_view_resize(&pixels, ct_view_square(&pixels), CT_LANCZOS, channels, 8, 8, to, &error) == CT_OK, "what is decoded is resized");
         for (int i = 0; i < channels * 64; i++)
             demand(to[i] >= -1 && to[i] <= 1, "values within -1 and 1");
-        ct_heap_free((void *)(uintptr_t)pixels.data);
+        ct_pixels_free(&pixels);
     }
 }
 
