@@ -52,6 +52,12 @@ Test(dcgan_command, wrong_usage_is_2)
     expect(2, "something-else 2>&1", "dcgan: \"something-else\" is no verb; dcgan --help lists them\n");
     expect(2, "sample --modle x 2>&1", "dcgan sample: sample has no option --modle; did you mean --model?\n");
     expect(2, "sample 2>&1", "dcgan sample: needs --model FILE, ");
+    expect(2, "train --out= 2>&1", "dcgan train: --out needs a value\n");
+    expect(2, "export --onnx '' 2>&1", "dcgan export: --onnx needs a value\n");
+    expect(2, "data --out sheet.jpg 2>&1", "dcgan data: --out sheet.jpg: pictures are written as PNG; needs a name that ends in .png\n");
+    expect(2, "sample --model x --out samples 2>&1", "dcgan sample: --out samples: pictures are ");
+    expect(2, "interpolate --model x --out .png 2>&1", "dcgan interpolate: --out .png: pictures are ");
+    expect(2, "interpolate --model x --animation walk.gif 2>&1", "dcgan interpolate: --animation walk.gif: pictures are ");
     expect(2, "bench --threads 0 2>&1", "dcgan bench: --threads 0: needs a whole number 1 … 256\n");
 }
 
@@ -152,6 +158,7 @@ Test(dcgan_command, training_warns_and_refuses)
         { 0, "--kernel 5 --out a", "note: --kernel 5 is not a multiple of the stride, 2: " },
         { 0, "--kernel 6 --out b", "done: 1 steps. Look at b/report.html" },
         { 0, "--data few.npy --out c", "note: a discriminator learns 8 pictures by heart; " },
+        { 0, "--data few.npy --out d", "note: no value of the first pictures is below 0, which is middle grey " },
         { 2, "--schedule linear", "dcgan train: --schedule linear: needs constant or cosine\n" },
         { 1, "--fonts .", "no font under . has all of \"AB\"; on Debian: apt install fonts-dejavu-core\n" },
         { 1, "--out few.npy/run", "dcgan train: cannot make the folder few.npy/run: Not a directory\n" },
@@ -161,6 +168,25 @@ Test(dcgan_command, training_warns_and_refuses)
         snprintf(arguments, sizeof arguments, "%s %s 2>&1", train, cases[i].added);
         expect(cases[i].status, arguments, cases[i].words);
     }
+}
+
+/* Where black is -1, nothing is to be said of it. */
+Test(dcgan_command, dark_pictures_are_no_surprise)
+{
+    ct_tensor *dark = ct_tensor_full(CT_F32, CT_SHAPE(2, 1, 16, 16), -0.5);
+    cr_assert_eq(ct_npy_write("dark.npy", dark, &error), CT_OK, "%s", error.message);
+    ct_tensor_release(dark);
+    expect(0, "data --data dark.npy --size 16", "data: 2 pictures of dark.npy\nsheet.png\n");
+    cr_expect_null(strstr(output, "note"), "%s", output);
+}
+
+/* A reader that goes away, as tee does on Ctrl-C: what was done is saved. */
+Test(dcgan_command, a_pipe_that_closes_saves_and_stops, .timeout = 120)
+{
+    expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1000000 --save-every 1000000 --out run 2>err | head -n 1; cat err",
+           "dcgan train: cannot write the output: Broken pipe\n");
+    expect(0, "train --resume run --steps 900000 2>/dev/null | head -n 2", "\nresuming after step ");
+    cr_expect_null(strstr(output, "resuming after step 0\n"), "%s", output);
 }
 
 /* The line that says how to go on; and a run without a checkpoint begins again. */

@@ -175,8 +175,8 @@ Test(dcgan_faults, a_sheet_shows_what_there_is)
     make_pictures();
     static const char *const asked[] = { "64", "7", "6", "5", "2" };
     for (int i = 0; i < 5; i++) {
-        cr_assert_eq(RUN(verb_data, "--data", ".", "--size", "16", "--count", asked[i], "--out", "sheet"), CT_OK, "%s", error.message);
-        ct_tensor *sheet = ct_image_read("sheet", 1, &error);
+        cr_assert_eq(RUN(verb_data, "--data", ".", "--size", "16", "--count", asked[i], "--out", ".sheet.png"), CT_OK, "%s", error.message);
+        ct_tensor *sheet = ct_image_read(".sheet.png", 1, &error);
         cr_assert_not_null(sheet, "%s", error.message);
         const int64_t shown = i < 4 ? 5 : 2;
         cr_expect_eq(ct_tensor_size(sheet, 2), (shown * (SIZE + 2) + 2) * 3, "%s asked for", asked[i]);
@@ -191,7 +191,7 @@ Test(dcgan_faults, a_sheet_shows_what_there_is)
         snprintf(name, sizeof name, "%d.png", i);
         put(name, "nothing");
     }
-    cr_expect_eq(RUN(verb_data, "--data", ".", "--size", "16", "--out", "sheet"), CT_BAD_FORMAT);
+    cr_expect_eq(RUN(verb_data, "--data", ".", "--size", "16", "--out", ".sheet.png"), CT_BAD_FORMAT);
 }
 
 /* A generator that draws NaNs is not at distance 0 from anything. */

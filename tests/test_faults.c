@@ -132,14 +132,14 @@ static void save_as_where_all_files_have_names(void)
 static void fail_where_all_files_have_names(void)
 {
     cr_expect_eq(write_npy("file", 3), CT_IO_ERROR);
-    cr_expect(strncmp(error.message, "cannot write file.", 18) == 0, "%s", error.message);
+    cr_expect(strncmp(error.message, "cannot write file: ", 19) == 0, "%s", error.message);
     cr_expect_eq(files_here(), 1);
 }
 
 static void save_without_a_name(void)
 {
     cr_expect_eq(write_npy("file", 3), CT_IO_ERROR);
-    cr_expect(strncmp(error.message, "cannot name file.", 17) == 0, "%s", error.message);
+    cr_expect(strncmp(error.message, "cannot name file: ", 18) == 0, "%s", error.message);
     cr_expect_eq(files_here(), 1);
 }
 
@@ -180,7 +180,7 @@ Test(faults, what_is_no_file_is_not_replaced)
 static void a_save_that_cannot_even_close(void)
 {
     cr_expect_eq(write_npy("file", 2), CT_IO_ERROR);
-    cr_expect(strncmp(error.message, "cannot write file.", 18) == 0 && strstr(error.message, "No space left") != NULL, "%s", error.message);
+    cr_expect(strncmp(error.message, "cannot write file: ", 19) == 0 && strstr(error.message, "No space left") != NULL, "%s", error.message);
 }
 
 static void records_that_cannot_be_taken_back(void)

@@ -1,4 +1,5 @@
 /* Sources of images: folders, IDX, CIFAR-10, .npy and tensors, and what is none. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -223,6 +224,17 @@ Test(source, npy_of_floats)
             cr_expect_eq((double)to[c], ct_tensor_at(x, 3 * i + c));
     }
     ct_source_free(source), ct_tensor_release(x);
+
+    static const double beyond[] = { 1.0625, -1.0625, 255, INFINITY };
+    for (int i = 0; i < 4; i++) {
+        char sentence[120];
+        x = ct_tensor_from(CT_F64, CT_SHAPE(1, 2, 2), (double[]){ -1, NAN, beyond[i], 1 });
+        cr_assert_eq(ct_npy_write("x.npy", x, NULL), CT_OK);
+        cr_expect_null(ct_source_open("x.npy", &grey4, &error));
+        snprintf(sentence, sizeof sentence, "x.npy: npy: a value of %g; images are bytes (uint8) of 0 … 255, or other numbers of -1 … 1", beyond[i]);
+        cr_expect_str_eq(error.message, sentence);
+        ct_tensor_release(x);
+    }
 
     static const char fortran[] = "\x93NUMPY\1\0\x3d\0{'descr': '|u1', 'fortran_order': True, 'shape': (1, 1, 2), }" "ab";
     write_bytes("fortran.npy", fortran, sizeof fortran - 1);

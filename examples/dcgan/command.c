@@ -90,7 +90,9 @@ static ct_status set_text(const struct setting *setting, void *options, const ch
     void *field = (char *)options + setting->offset;
     char *end = NULL;
     errno = 0;
-    if (setting->kind == SETTING_TEXT) {
+    if (setting->kind == SETTING_TEXT && value[0] == '\0') {
+        return ct_error_set(error, CT_BAD_ARGUMENT, "--%s needs a value", setting->name);
+    } else if (setting->kind == SETTING_TEXT) {
         *(const char **)field = value;
     } else if (setting->kind == SETTING_FLAG) {
         *(bool *)field = true;

@@ -1,4 +1,5 @@
 /* The real pictures: letters drawn as they are needed, or what is in files, decoded ahead of time. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,17 @@ int64_t data_unreadable(const struct data *data)
 const char *data_description(const struct data *data)
 {
     return data->description;
+}
+
+void data_note(const struct data *data, const ct_tensor *pictures)
+{
+    const float *value = ct_tensor_data(pictures);
+    float least = 1;
+    for (int64_t i = 0; i < ct_tensor_count(pictures); i++)
+        least = fminf(least, value[i]);
+    if (data->source != NULL && least >= 0)
+        printf("note: no value of the first pictures is below 0, which is middle grey (-1 is black, 1 white);\n"
+               "      if they were stored as 0 ... 1, store 2 x - 1, or bytes\n");
 }
 
 ct_status data_next(struct data *data, ct_tensor *batch, ct_error *error)

@@ -149,6 +149,9 @@ int64_t data_count(const struct data *data);           /* pictures; 0: as many a
 int64_t data_unreadable(const struct data *data);      /* pictures left out so far, each with a line on stderr */
 const char *data_description(const struct data *data); /* a sentence */
 
+/* Prints a note if the first pictures of files look as if black were 0. */
+void data_note(const struct data *data, const ct_tensor *pictures);
+
 /* batch (n, channels, size, size) ← the next pictures: every one once an epoch, in a new order each. Where they are taken from next
  * is all the state there is; of glyphs, index counts batches. */
 ct_status data_next(struct data *data, ct_tensor *batch, ct_error *error);
@@ -173,6 +176,9 @@ ct_status ahead_next(struct ahead *ahead, ct_tensor *batch, ct_loader_position *
 /* images (n, channels, size, size) side by side, `columns` a row, each pixel drawn `zoom` times. */
 ct_status picture_grid(const char *path, const ct_tensor *images, int columns, int zoom, ct_error *error);
 int picture_zoom(int size); /* for a comfortable grid */
+
+/* Refuses a name for a picture that does not end in .png. */
+ct_status picture_check(const char *option, const char *path, ct_error *error);
 
 /* The same as bytes, for free(); *width · *height · channels of them. */
 uint8_t *picture_pixels(const ct_tensor *images, int columns, int zoom, int *width, int *height, ct_error *error);

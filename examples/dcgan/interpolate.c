@@ -81,6 +81,9 @@ static ct_status run(const void *given, ct_error *error)
     struct dcgan_shape shape;
     if (options->model == NULL)
         return ct_error_set(error, CT_BAD_ARGUMENT, "needs --model FILE, a generator.safetensors that dcgan train wrote");
+    if (picture_check("out", options->out, error) != CT_OK ||
+        (options->animation != NULL && picture_check("animation", options->animation, error) != CT_OK))
+        return error->status;
     ct_module *generator = dcgan_load_generator(options->model, &shape, error);
     if (generator == NULL)
         return CT_IO_ERROR;

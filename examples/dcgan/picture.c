@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "dcgan.h"
 
@@ -52,4 +53,12 @@ ct_status picture_grid(const char *path, const ct_tensor *images, int columns, i
 int picture_zoom(int size)
 {
     return size <= 32 ? 3 : size <= 64 ? 2 : 1;
+}
+
+ct_status picture_check(const char *option, const char *path, ct_error *error)
+{
+    const size_t length = strlen(path);
+    return length > 4 && strcasecmp(path + length - 4, ".png") == 0
+               ? CT_OK
+               : ct_error_set(error, CT_BAD_ARGUMENT, "--%s %.300s: pictures are written as PNG; needs a name that ends in .png", option, path);
 }

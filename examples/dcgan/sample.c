@@ -11,7 +11,7 @@ struct sample_options {
 
 static const struct setting settings[] = {
     TEXT(struct sample_options, model, "model", "FILE", NULL, "a generator.safetensors, or a checkpoint"),
-    TEXT(struct sample_options, out, "out", "FILE", "samples.png", "the picture; FILE.npy: the numbers, (count, channels, size, size) in -1 ... 1"),
+    TEXT(struct sample_options, out, "out", "FILE.png", "samples.png", "the picture; FILE.npy: the numbers, (count, channels, size, size) in -1 ... 1"),
     TEXT(struct sample_options, noise, "noise", "FILE.npy", NULL, "numbers to draw from, instead of random ones: (n, nz), or (n, nz, 1, 1) as in PyTorch"),
     WHOLE(struct sample_options, count, "count", "64", 1, 4096, "how many"),
     WHOLE(struct sample_options, columns, "columns", "8", 1, 256, "side by side"),
@@ -55,6 +55,8 @@ static ct_status run(const void *given, ct_error *error)
     struct dcgan_shape shape;
     if (options->model == NULL)
         return ct_error_set(error, CT_BAD_ARGUMENT, "needs --model FILE, a generator.safetensors that dcgan train wrote");
+    if (!is_array(options->out) && picture_check("out", options->out, error) != CT_OK)
+        return error->status;
     ct_module *generator = dcgan_load_generator(options->model, &shape, error);
     if (generator == NULL)
         return CT_IO_ERROR;

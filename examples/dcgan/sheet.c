@@ -53,6 +53,8 @@ static ct_status run(const void *given, ct_error *error)
     struct data *data;
     ct_status status = data_check(&options->data, error);
     if (status == CT_OK)
+        status = picture_check("out", options->out, error);
+    if (status == CT_OK)
         status = data_open(&data, &options->data, 1, error);
     if (status != CT_OK)
         return status;
@@ -60,7 +62,7 @@ static ct_status run(const void *given, ct_error *error)
     status = sheet != NULL ? picture_grid(options->out, sheet, (int)options->columns, picture_zoom((int)options->data.size), error)
                            : error->status;
     if (status == CT_OK)
-        printf("data: %s\n%s\n", data_description(data), options->out);
+        printf("data: %s\n%s\n", data_description(data), options->out), data_note(data, sheet);
     if (status == CT_OK && data_unreadable(data) > 0)
         printf("pictures that could not be read and were left out: %lld\n", (long long)data_unreadable(data));
     ct_tensor_release(sheet);

@@ -180,6 +180,8 @@ static ct_status run_open(struct run *run, ct_error *error)
     if (status == CT_OK)
         status = picture_grid(file_in(run, "real.png", path), run->gan.real, COLUMNS, picture_zoom(shape.size), error);
     if (status == CT_OK)
+        data_note(run->data, run->gan.real);
+    if (status == CT_OK)
         status = data_seek(run->data, run->state.data, error);
     return status == CT_OK && run->state.step == 0 ? write_checkpoint(run, error)
                                                    : status; /* there is always one to go back to */
@@ -313,6 +315,8 @@ ct_status train(const struct train_options *options, ct_error *error)
     sigaction(SIGTERM, &action, NULL);
     if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) /* nohup ignores it */
         sigaction(SIGHUP, &action, NULL);
+    action.sa_flags = SA_RESTART; /* each line more that nobody reads comes with another */
+    sigaction(SIGPIPE, &action, NULL);
 
     struct run run = { .options = options, .lock = -1 };
     ct_status status = run_open(&run, error);
@@ -360,9 +364,9 @@ static ct_status run(const void *given, ct_error *error)
 
 const struct verb verb_train = {
     "train", "learn from pictures",
-    "Ctrl-C, SIGTERM, or a terminal that closes: saves and stops; --resume goes on, to the byte as if nothing had happened. If\n"
-    "the generator draws one picture again and again, try another seed, a smaller --lr or --loss wgan-gp; if D(x) is 1 and\n"
-    "D(G(z)) 0 for long, the discriminator has won: make it narrower (--ndf).\n\n"
+    "Ctrl-C, SIGTERM, a terminal or a pipe that closes: saves and stops; --resume goes on, to the byte as if nothing had\n"
+    "happened. If the generator draws one picture again and again, try another seed, a smaller --lr or --loss wgan-gp; if\n"
+    "D(x) is 1 and D(G(z)) 0 for long, the discriminator has won: make it narrower (--ndf).\n\n"
     "Examples\n"
     "  dcgan train --characters ABC --steps 1000 --out out/abc\n"
     "  dcgan train --data photos --channels 3 --size 64 --steps 50000 --out out/photos\n"

@@ -105,11 +105,11 @@ ct_status ct_file_replace(const char *path, int count, const struct ct_piece pie
         for (int i = 0; i < count && good; i++)
             good = ct_descriptor_write(descriptor, pieces[i].data, pieces[i].size);
         if (!good || !ct_descriptor_sync(descriptor))
-            status = system_error(error, "write", temporary);
+            status = system_error(error, "write", path);
         if (status == CT_OK && nameless && !give_name(descriptor, temporary)) /* for a moment: no call puts it in another's place */
-            status = system_error(error, "name", temporary);
+            status = system_error(error, "name", path);
         if (close(descriptor) != 0 && status == CT_OK)
-            status = system_error(error, "close", temporary);
+            status = system_error(error, "close", path);
         if (status == CT_OK && rename(temporary, path) != 0)
             status = system_error(error, "rename to", path);
         if (status != CT_OK)

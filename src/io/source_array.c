@@ -1,4 +1,5 @@
 /* Images in arrays: IDX, CIFAR-10 and .npy files as they are stored, and tensors. */
+#include <math.h>
 #include <string.h>
 
 #include "idx.h"
@@ -95,6 +96,17 @@ static ct_status open_cifar10(struct array *array, ct_error *error)
     return status;
 }
 
+/* What no picture has, as 0 … 255 in a type that is no byte; a NaN is the network's to find. */
+static ct_status check_range(const ct_tensor *tensor, ct_error *error)
+{
+    const float *value = ct_tensor_data(tensor);
+    for (int64_t i = 0; i < ct_tensor_count(tensor); i++)
+        if (fabsf(value[i]) > 1)
+            return ct_error_set(error, CT_BAD_FORMAT, "npy: a value of %g; images are bytes (uint8) of 0 … 255, or other numbers of -1 … 1",
+                                (double)value[i]);
+    return CT_OK;
+}
+
 static ct_status open_npy(struct array *array, ct_error *error)
 {
     struct ct_npy npy;
@@ -112,7 +124,8 @@ static ct_status open_npy(struct array *array, ct_error *error)
     ct_tensor_release(tensor);
     if (array->tensor == NULL)
         return ct_error_set(error, CT_NO_MEMORY, "npy: out of memory for a file of %zu bytes", array->size);
-    return lay_out(array, "npy", npy.shape, false, ct_tensor_data(array->tensor), error);
+    status = check_range(array->tensor, error);
+    return status != CT_OK ? status : lay_out(array, "npy", npy.shape, false, ct_tensor_data(array->tensor), error);
 }
 
 static ct_source *open_files(int count, const char *const paths[], const ct_source_options *options,
