@@ -69,7 +69,7 @@ Test(report, holds_every_part, .fini = remove_folder)
     const char *page = get("report.html");
     cr_expect_not_null(strstr(page, "<h1>dcgan: &lt;glyphs&gt; &amp; &quot;more&quot;, 500 of 600 steps</h1>"));
     cr_expect_eq(count(page, "<polyline"), 5, "%d curves", count(page, "<polyline")); /* a penalty of NaN alone has no axis */
-    cr_expect_eq(count(page, "<img"), 1 + 12);
+    cr_expect_eq(count(page, "<img"), 1 + 11);
     cr_expect_not_null(strstr(page, "base64,Zm9vYmFy\""), "RFC 4648's foobar");
     cr_expect_not_null(strstr(page, ">step 10<"));
     cr_expect_not_null(strstr(page, ">step 200<"));
