@@ -183,10 +183,9 @@ Test(dcgan_command, dark_pictures_are_no_surprise)
 /* A reader that goes away, as tee does on Ctrl-C: what was done is saved. */
 Test(dcgan_command, a_pipe_that_closes_saves_and_stops, .timeout = 120)
 {
-    expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1000000 --save-every 1000000 --out run 2>err | head -n 1; cat err",
-           "dcgan train: cannot write the output: Broken pipe\n");
-    expect(0, "train --resume run --steps 900000 2>/dev/null | head -n 2", "\nresuming after step ");
-    cr_expect_null(strstr(output, "resuming after step 0\n"), "%s", output);
+    expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1000000 --save-every 1000000 --out run 2>err | true; cat err; readlink run/checkpoint-latest.safetensors",
+           "dcgan train: cannot write the output: Broken pipe\ncheckpoint-");
+    cr_expect_null(strstr(output, "checkpoint-000000.safetensors"), "%s", output);
 }
 
 /* The line that says how to go on; and a run without a checkpoint begins again. */
