@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -122,6 +123,45 @@ Test(dcgan, a_damaged_generator_is_refused)
     unlink("damaged.safetensors");
     ct_tensor_release(other);
     ct_module_free(generator);
+}
+
+/* Weights of no elements, or without those between, could stand for networks of any size: none is made. */
+Test(dcgan, a_small_file_is_no_large_generator)
+{
+    enum { WIDE = 1 << 13 };
+    static const struct {
+        ct_shape shape[3]; /* of main.0, main.3 and main.6; without a rank: left out */
+        const char *words;
+    } cases[] = {
+        { { CT_SHAPE(100, WIDE, 4, 0), CT_SHAPE(WIDE, WIDE / 2, 4, 0), CT_SHAPE(WIDE / 2, 1, 4, 0) }, "large.safetensors does not hold a DCGAN generator " },
+        { { CT_SHAPE(1, WIDE, 4, 4), CT_SHAPE(WIDE, WIDE / 2, 0, 0), CT_SHAPE(WIDE / 2, 1, 0, 0) }, "large.safetensors does not hold a DCGAN generator " },
+        { { CT_SHAPE(1, WIDE, 4, 4), CT_SHAPE(WIDE, WIDE / 2, 4, 0), CT_SHAPE(WIDE / 2, 1, 4, 4) }, "large.safetensors: main.3.weight is missing or " },
+        { { CT_SHAPE(1, WIDE, 4, 4), CT_SCALAR, CT_SHAPE(WIDE / 2, 1, 4, 4) }, "large.safetensors: main.3.weight is missing or " },
+        { { CT_SHAPE(1, WIDE, 1, 1), CT_SCALAR, CT_SHAPE(WIDE / 2, 1, 4, 4) }, "large.safetensors: main.0.weight is missing or " },
+        { { CT_SHAPE(1, 2 * WIDE), CT_SCALAR, CT_SHAPE(WIDE, 1, 4, 4) }, "large.safetensors does not hold a DCGAN generator " },
+    };
+    static const char *const layers[] = { "main.0.weight", "main.3.weight", "main.6.weight" };
+    struct rusage before, after;
+    cr_assert_eq(getrusage(RUSAGE_SELF, &before), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *names[3];
+        ct_tensor *tensors[3];
+        int count = 0;
+        for (int k = 0; k < 3; k++)
+            if (cases[i].shape[k].rank > 0)
+                names[count] = layers[k], tensors[count++] = ct_tensor_zeros(CT_F32, cases[i].shape[k]);
+        ct_error error;
+        struct dcgan_shape shape;
+        cr_assert_eq(ct_safetensors_write("large.safetensors", count, names, tensors, &error), CT_OK, "%s", error.message);
+        cr_expect_null(dcgan_load_generator("large.safetensors", &shape, &error));
+        cr_expect_eq(error.status, CT_BAD_FORMAT);
+        cr_expect_eq(strncmp(error.message, cases[i].words, strlen(cases[i].words)), 0, "%zu: %s", i, error.message);
+        for (int k = 0; k < count; k++)
+            ct_tensor_release(tensors[k]);
+    }
+    cr_assert_eq(getrusage(RUSAGE_SELF, &after), 0);
+    cr_expect(after.ru_maxrss - before.ru_maxrss < 64 << 10, "%ld KiB", after.ru_maxrss - before.ru_maxrss); /* of 2 GiB */
+    unlink("large.safetensors");
 }
 
 /* Shoemake's formula where the answer is known: on the unit circle, the angle grows in proportion. */

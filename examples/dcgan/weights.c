@@ -5,6 +5,7 @@
 #include "dcgan.h"
 
 #define NAME_SIZE 64
+enum { LARGEST = 5, MOST = 1 << 24 }; /* doublings of a side, of 128; numbers of noise, and a layer's width */
 
 ct_status dcgan_save(const ct_module *module, const char *path, ct_error *error)
 {
@@ -36,29 +37,43 @@ static const char *prefix_of(const ct_safetensors *file)
     return ct_safetensors_find(file, "main.0.weight") != NULL ? "main." : "generator.main.";
 }
 
-static ct_tensor *layer_weight(const ct_safetensors *file, int layer)
+static ct_tensor *layer_weight(const ct_safetensors *file, int layer, char name[NAME_SIZE])
 {
-    char name[NAME_SIZE];
-    snprintf(name, sizeof name, "%s%d.weight", prefix_of(file), layer);
-    ct_tensor *weight = ct_safetensors_find(file, name);
-    return weight != NULL && ct_tensor_rank(weight) == 4 ? weight : NULL;
+    snprintf(name, NAME_SIZE, "%s%d.weight", prefix_of(file), layer);
+    return ct_safetensors_find(file, name);
 }
 
-/* The network's sizes follow from its first and last weight. */
-static bool measure(const ct_safetensors *file, struct dcgan_shape *shape)
+static bool is_kernel(const ct_tensor *weight)
 {
-    ct_tensor *first = layer_weight(file, 0), *last = NULL;
+    return weight != NULL && ct_tensor_rank(weight) == 4 && ct_tensor_count(weight) > 0 && ct_tensor_size(weight, 0) <= MOST;
+}
+
+/* The sizes follow from the first and the last weight. The others are looked at before anything is made, so that what is made is no
+ * larger than the file. */
+static ct_status measure(const ct_safetensors *file, const char *path, struct dcgan_shape *shape, ct_error *error)
+{
+    char name[NAME_SIZE];
+    const ct_tensor *first = layer_weight(file, 0, name), *last = NULL;
     int stages = 0;
-    for (int i = 3; i < 32; i += 3)
-        if (layer_weight(file, i) != NULL)
-            last = layer_weight(file, i), stages = i / 3;
-    if (first == NULL || last == NULL || stages > 5)
-        return false;
+    for (int i = 1; i <= LARGEST; i++) {
+        const ct_tensor *weight = layer_weight(file, 3 * i, name);
+        if (weight != NULL)
+            last = weight, stages = i;
+    }
+    if (!is_kernel(first) || !is_kernel(last))
+        return ct_error_set(error, CT_BAD_FORMAT, "%.300s does not hold a DCGAN generator (main.0.weight, main.3.weight, …)", path);
     *shape = (struct dcgan_shape){ .dtype = ct_tensor_dtype(first), .size = 4 << stages, .nz = (int)ct_tensor_size(first, 0),
                                    .ngf = (int)ct_tensor_size(last, 0), .ndf = 1, .channels = (int)ct_tensor_size(last, 1),
                                    .kernel = (int)ct_tensor_size(last, 2) };
-    /* A first layer of another width could not be a file of ours; checked before anything of that size is made. */
-    return shape->nz > 0 && shape->ngf > 0 && ct_tensor_size(first, 1) == (int64_t)shape->ngf << (stages - 1);
+    for (int i = 0; i <= stages; i++) {
+        const ct_tensor *weight = layer_weight(file, 3 * i, name);
+        const int64_t in = i == 0 ? shape->nz : (int64_t)shape->ngf << (stages - i);
+        const int64_t out = i == stages ? shape->channels : (int64_t)shape->ngf << (stages - 1 - i);
+        const int64_t side = i == 0 ? 4 : shape->kernel;
+        if (weight == NULL || !ct_shape_equal(ct_tensor_shape(weight), CT_SHAPE(in, out, side, side)))
+            return ct_error_set(error, CT_BAD_FORMAT, "%.300s: %s is missing or of another shape", path, name);
+    }
+    return CT_OK;
 }
 
 ct_module *dcgan_load_generator(const char *path, struct dcgan_shape *shape, ct_error *error)
@@ -67,9 +82,8 @@ ct_module *dcgan_load_generator(const char *path, struct dcgan_shape *shape, ct_
     if (file == NULL)
         return NULL;
     ct_module *module = NULL;
-    if (!measure(file, shape))
-        ct_error_set(error, CT_BAD_FORMAT, "%.300s does not hold a DCGAN generator (main.0.weight, main.3.weight, …)", path);
-    else if ((module = dcgan_generator_new(shape, &(ct_random){ 0 }, error)) == NULL && error->status == CT_BAD_ARGUMENT) {
+    if (measure(file, path, shape, error) == CT_OK &&
+        (module = dcgan_generator_new(shape, &(ct_random){ 0 }, error)) == NULL && error->status == CT_BAD_ARGUMENT) {
         const ct_error why = *error;
         ct_error_set(error, CT_BAD_FORMAT, "%.300s does not hold a DCGAN generator: %s", path, why.message);
     }

@@ -8,7 +8,7 @@
 
 #include <cotangent/cotangent.h>
 
-#include "../../examples/dcgan/command.h"
+#include "../../examples/dcgan/dcgan.h"
 #include "../../src/io/pixels.h"
 #include "targets.h"
 
@@ -174,6 +174,22 @@ static void font(const uint8_t *bytes, size_t size)
     ct_glyphs_close(glyphs);
 }
 
+/* What a file holds, as a network; its sizes follow from what it holds. */
+static void generator(const uint8_t *bytes, size_t size)
+{
+    char path[PATH];
+    put_at(path, bytes, size);
+    ct_error error = { CT_OK, "" };
+    struct dcgan_shape shape;
+    ct_module *module = dcgan_load_generator(path, &shape, &error);
+    if (module == NULL) {
+        demand_refusal(&error);
+        return;
+    }
+    demand(dcgan_generator_weights(&shape) < (int64_t)size, "no larger than its file");
+    ct_module_free(module);
+}
+
 static void config(const uint8_t *bytes, size_t size)
 {
     struct options {
@@ -206,5 +222,6 @@ static void config(const uint8_t *bytes, size_t size)
 const struct fuzz_target fuzz_targets[] = {
     { "safetensors", safetensors }, { "npy", npy },   { "idx", idx },   { "cifar10", cifar10 }, { "gzip", gzip },
     { "png", png },                 { "jpeg", jpeg }, { "font", font }, { "config", config },
+    { "generator", generator },
 };
 const int fuzz_target_count = sizeof fuzz_targets / sizeof *fuzz_targets;
