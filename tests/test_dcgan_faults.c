@@ -219,22 +219,3 @@ Test(dcgan_faults, what_is_not_finite_is_not_evaluated)
     cr_expect_not_null(strstr(error.message, "of the real pictures are not finite"), "%s", error.message);
     ct_tensor_release(x);
 }
-
-/* 10⁸ steps of a quarter of an hour: more seconds than an int holds. */
-Test(dcgan_faults, a_long_time_left_is_told)
-{
-    struct progress progress;
-    struct dcgan_report report = { 0 };
-    cr_assert_not_null(freopen("said", "w", stdout));
-    progress_start(&progress, 0, 100000000);
-    progress.start -= 1000;
-    progress_show(&progress, 1, 4, &report);
-    size_t size;
-    char *said = (char *)read_bytes("said", &size), *at;
-    long long hours = 0;
-    said[size] = '\0';
-    for (at = strstr(said, "images/s"); at != NULL && sscanf(at, "images/s %lld:", &hours) == 1; at = NULL)
-        continue;
-    cr_expect(hours >= 27777777 && hours < 27800000, "%s", said);
-    free(said);
-}
