@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dcgan.h"
 
@@ -29,7 +30,8 @@ static void skipped(void *context, const char *name, const ct_error *why)
         data->bad = longer;
     if (longer != NULL && (longer[data->bad_count] = strdup(name)) != NULL)
         data->bad_count++;
-    fprintf(stderr, "dcgan: left out %s: %s\n", name, why->message);
+    /* On a terminal, in the place of the progress, which comes again. */
+    fprintf(stderr, "%sdcgan: left out %s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", name, why->message);
 }
 
 static bool filter_named(const char *name, ct_filter *filter)
