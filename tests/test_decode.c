@@ -93,7 +93,8 @@ Test(decode, jpeg_of_inks)
                     cr_expect_float_eq(ct_tensor_at(colour, c * 256 + p), wanted[i].rgb[c] / 127.5 - 1, 0.03, "%zu, %d", i, c);
                 cr_expect_float_eq(ct_tensor_at(grey, p), wanted[i].grey / 127.5 - 1, 0.03, "%zu", i);
             }
-            ct_tensor_release(colour), ct_tensor_release(grey), tjDestroy(handle);
+            ct_tensor_release(colour), ct_tensor_release(grey), tjFree(bytes), tjDestroy(handle);
+            bytes = NULL;
         }
     }
 
