@@ -1,4 +1,6 @@
 /* dcgan as its users call it: what it lists, refuses and ends with. */
+#include <sys/stat.h>
+
 #include <cotangent/cotangent.h>
 
 #include "files.h"
@@ -186,6 +188,26 @@ Test(dcgan_command, a_pipe_that_closes_saves_and_stops, .timeout = 120)
     expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1000000 --save-every 1000000 --out run 2>err | true; cat err; readlink run/checkpoint-latest.safetensors",
            "dcgan train: cannot write the output: Broken pipe\ncheckpoint-");
     cr_expect_null(strstr(output, "checkpoint-000000.safetensors"), "%s", output);
+}
+
+/* A folder that holds more, or fewer, when a run goes on. */
+Test(dcgan_command, other_pictures_are_noticed)
+{
+    static const char *const steps[] = { "--steps 2", "--steps 3", "--steps 4" };
+    for (int seed = 0; seed < 5; seed++) {
+        char arguments[100];
+        snprintf(arguments, sizeof arguments, "data --characters AB --size 16 --count 1 --seed %d --out pictures/%d.png", seed, seed);
+        cr_assert(seed > 0 || mkdir("pictures", 0777) == 0);
+        expect(0, arguments, "data: ");
+    }
+    expect(0, "train --data pictures --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1 --out run", "done: ");
+    for (int i = 0; i < 3; i++) {
+        char arguments[100];
+        cr_assert(i != 1 || unlink("pictures/3.png") == 0);
+        snprintf(arguments, sizeof arguments, "train --resume run %s", steps[i]);
+        expect(0, arguments, i == 1 ? "note: 4 pictures where there were 5: " : "done: ");
+        cr_expect(i == 1 || strstr(output, "there were") == NULL, "%s", output);
+    }
 }
 
 /* The line that says how to go on; and a run without a checkpoint begins again. */

@@ -103,13 +103,14 @@ static bool read_whole(const char *text, int64_t *number)
 ct_status dcgan_checkpoint_save(const struct dcgan *gan, const struct dcgan_state *state, const char *path, ct_error *error)
 {
     struct list list;
-    char step[NAME_SIZE], data[NAME_SIZE], noise[NAME_SIZE], mix[NAME_SIZE];
+    char step[NAME_SIZE], data[NAME_SIZE], pictures[NAME_SIZE], noise[NAME_SIZE], mix[NAME_SIZE];
     snprintf(step, sizeof step, "%lld", (long long)state->step);
+    snprintf(pictures, sizeof pictures, "%lld", (long long)state->pictures);
     write_position(data, state->data);
     write_random(noise, &state->noise);
     write_random(mix, &state->mix);
     const char *metadata[] = { "format", "cotangent dcgan checkpoint 1", "loss", gan->loss->name, "step", step, "data", data,
-                               "random.noise", noise, "random.mix", mix };
+                               "pictures", pictures, "random.noise", noise, "random.mix", mix };
     ct_status status = list_open(&list, gan, error);
     if (status != CT_OK)
         return status;
@@ -138,6 +139,7 @@ static ct_status load_from(const ct_safetensors *file, struct dcgan *gan, struct
         !read_random(ct_safetensors_metadata(file, "random.mix"), &state->mix))
         return ct_error_set(error, CT_BAD_FORMAT, "%.300s is no checkpoint of dcgan: loss, step, data or random is missing",
                             path);
+    read_whole(ct_safetensors_metadata(file, "pictures"), &state->pictures); /* older ones do not say */
     if (strcmp(loss, gan->loss->name) != 0)
         return ct_error_set(error, CT_BAD_ARGUMENT, "%.300s was trained with --loss %.40s, not %s", path, loss, gan->loss->name);
     if (state->noise.seed != seed)

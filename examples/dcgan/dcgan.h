@@ -103,6 +103,7 @@ ct_status dcgan_export_onnx(const ct_module *generator, const struct dcgan_shape
 struct dcgan_state {
     int64_t step;            /* steps done */
     ct_loader_position data; /* what the next step draws from */
+    int64_t pictures;        /* among how many; 0: letters */
     ct_random noise, mix;
 };
 

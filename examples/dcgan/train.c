@@ -125,7 +125,12 @@ static ct_status resume(struct run *run, ct_error *error)
         printf("no checkpoint in %s yet: from the beginning\n", run->options->out);
     if (status != CT_OK || !there)
         return status;
+    const long long pictures = run->state.pictures;
     status = dcgan_checkpoint_load(&run->gan, &run->state, file_in(run, latest, path), error);
+    if (status == CT_OK && run->state.pictures != pictures)
+        printf("note: %lld pictures where there were %lld: their order is another, and so will be what is learned\n", pictures,
+               (long long)run->state.pictures);
+    run->state.pictures = pictures;
     if (status == CT_OK && run->state.step > run->options->steps)
         return ct_error_set(error, CT_BAD_ARGUMENT, "%s has done %lld steps already; --steps %lld is less", run->options->out,
                             (long long)run->state.step, (long long)run->options->steps);
@@ -163,7 +168,7 @@ static ct_status run_open(struct run *run, ct_error *error)
     if (run->fixed == NULL)
         return ct_error_set(error, CT_NO_MEMORY, "out of memory for noise");
     ct_normal(run->fixed, 0, 1, &fixed);
-    run->state = (struct dcgan_state){ .noise = { .seed = seed, .stream = NOISE }, .mix = { .seed = seed, .stream = MIX } };
+    run->state = (struct dcgan_state){ .pictures = data_count(run->data), .noise = { .seed = seed, .stream = NOISE }, .mix = { .seed = seed, .stream = MIX } };
     run->rotation = (ct_rotation){ options->out, "checkpoint-", ".safetensors", (int)options->keep };
 
     status = check(run, error);
