@@ -133,11 +133,16 @@ Test(dcgan, a_small_file_is_no_large_generator)
         ct_shape shape[3]; /* of main.0, main.3 and main.6; without a rank: left out */
         const char *words;
     } cases[] = {
-        { { CT_SHAPE(100, WIDE, 4, 0), CT_SHAPE(WIDE, WIDE / 2, 4, 0), CT_SHAPE(WIDE / 2, 1, 4, 0) }, "large.safetensors does not hold a DCGAN generator " },
-        { { CT_SHAPE(1, WIDE, 4, 4), CT_SHAPE(WIDE, WIDE / 2, 0, 0), CT_SHAPE(WIDE / 2, 1, 0, 0) }, "large.safetensors does not hold a DCGAN generator " },
-        { { CT_SHAPE(1, WIDE, 4, 4), CT_SHAPE(WIDE, WIDE / 2, 4, 0), CT_SHAPE(WIDE / 2, 1, 4, 4) }, "large.safetensors: main.3.weight is missing or " },
-        { { CT_SHAPE(1, WIDE, 4, 4), CT_SCALAR, CT_SHAPE(WIDE / 2, 1, 4, 4) }, "large.safetensors: main.3.weight is missing or " },
-        { { CT_SHAPE(1, WIDE, 1, 1), CT_SCALAR, CT_SHAPE(WIDE / 2, 1, 4, 4) }, "large.safetensors: main.0.weight is missing or " },
+        { { CT_SHAPE(100, WIDE, 4, 0), CT_SHAPE(WIDE, WIDE / 2, 4, 0), CT_SHAPE(WIDE / 2, 1, 4, 0) },
+          "large.safetensors does not hold a DCGAN generator " },
+        { { CT_SHAPE(1, WIDE, 4, 4), CT_SHAPE(WIDE, WIDE / 2, 0, 0), CT_SHAPE(WIDE / 2, 1, 0, 0) },
+          "large.safetensors does not hold a DCGAN generator " },
+        { { CT_SHAPE(1, WIDE, 4, 4), CT_SHAPE(WIDE, WIDE / 2, 4, 0), CT_SHAPE(WIDE / 2, 1, 4, 4) },
+          "large.safetensors: main.3.weight is missing or " },
+        { { CT_SHAPE(1, WIDE, 4, 4), CT_SCALAR, CT_SHAPE(WIDE / 2, 1, 4, 4) },
+          "large.safetensors: main.3.weight is missing or " },
+        { { CT_SHAPE(1, WIDE, 1, 1), CT_SCALAR, CT_SHAPE(WIDE / 2, 1, 4, 4) },
+          "large.safetensors: main.0.weight is missing or " },
         { { CT_SHAPE(1, 2 * WIDE), CT_SCALAR, CT_SHAPE(WIDE, 1, 4, 4) }, "large.safetensors does not hold a DCGAN generator " },
     };
     static const char *const layers[] = { "main.0.weight", "main.3.weight", "main.6.weight" };

@@ -56,7 +56,8 @@ Test(dcgan_command, wrong_usage_is_2)
     expect(2, "sample 2>&1", "dcgan sample: needs --model FILE, ");
     expect(2, "train --out= 2>&1", "dcgan train: --out needs a value\n");
     expect(2, "export --onnx '' 2>&1", "dcgan export: --onnx needs a value\n");
-    expect(2, "data --out sheet.jpg 2>&1", "dcgan data: --out sheet.jpg: pictures are written as PNG; needs a name that ends in .png\n");
+    expect(2, "data --out sheet.jpg 2>&1",
+           "dcgan data: --out sheet.jpg: pictures are written as PNG; needs a name that ends in .png\n");
     expect(2, "sample --model x --out samples 2>&1", "dcgan sample: --out samples: pictures are ");
     expect(2, "interpolate --model x --out .png 2>&1", "dcgan interpolate: --out .png: pictures are ");
     expect(2, "interpolate --model x --animation walk.gif 2>&1", "dcgan interpolate: --animation walk.gif: pictures are ");
@@ -185,7 +186,9 @@ Test(dcgan_command, dark_pictures_are_no_surprise)
 /* A reader that goes away, as tee does on Ctrl-C: what was done is saved. */
 Test(dcgan_command, a_pipe_that_closes_saves_and_stops, .timeout = 120)
 {
-    expect(0, "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1000000 --save-every 1000000 --out run 2>err | true; cat err; readlink run/checkpoint-latest.safetensors",
+    expect(0,
+           "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1000000 --save-every 1000000 --out run "
+           "2>err | true; cat err; readlink run/checkpoint-latest.safetensors",
            "dcgan train: cannot write the output: Broken pipe\ncheckpoint-");
     cr_expect_null(strstr(output, "checkpoint-000000.safetensors"), "%s", output);
 }
@@ -196,7 +199,8 @@ Test(dcgan_command, other_pictures_are_noticed)
     static const char *const steps[] = { "--steps 2", "--steps 3", "--steps 4" };
     for (int seed = 0; seed < 5; seed++) {
         char arguments[100];
-        snprintf(arguments, sizeof arguments, "data --characters AB --size 16 --count 1 --seed %d --out pictures/%d.png", seed, seed);
+        snprintf(arguments, sizeof arguments, "data --characters AB --size 16 --count 1 --seed %d --out pictures/%d.png", seed,
+                 seed);
         cr_assert(seed > 0 || mkdir("pictures", 0777) == 0);
         expect(0, arguments, "data: ");
     }

@@ -175,7 +175,8 @@ Test(dcgan_faults, a_sheet_shows_what_there_is)
     make_pictures();
     static const char *const asked[] = { "64", "7", "6", "5", "2" };
     for (int i = 0; i < 5; i++) {
-        cr_assert_eq(RUN(verb_data, "--data", ".", "--size", "16", "--count", asked[i], "--out", ".sheet.png"), CT_OK, "%s", error.message);
+        cr_assert_eq(RUN(verb_data, "--data", ".", "--size", "16", "--count", asked[i], "--out", ".sheet.png"), CT_OK, "%s",
+                     error.message);
         ct_tensor *sheet = ct_image_read(".sheet.png", 1, &error);
         cr_assert_not_null(sheet, "%s", error.message);
         const int64_t shown = i < 4 ? 5 : 2;

@@ -70,10 +70,8 @@ Test(decode, jpeg_of_inks)
         uint8_t ink[4];
         double rgb[3], grey;
     } wanted[] = {
-        { { 255, 255, 255, 255 }, { 255, 255, 255 }, 255 },
-        { { 255, 0, 0, 255 }, { 255, 0, 0 }, 76 },
-        { { 0, 255, 0, 255 }, { 0, 255, 0 }, 150 },
-        { { 0, 0, 255, 128 }, { 0, 0, 128 }, 15 },
+        { { 255, 255, 255, 255 }, { 255, 255, 255 }, 255 }, { { 255, 0, 0, 255 }, { 255, 0, 0 }, 76 },
+        { { 0, 255, 0, 255 }, { 0, 255, 0 }, 150 },         { { 0, 0, 255, 128 }, { 0, 0, 128 }, 15 },
         { { 255, 255, 255, 0 }, { 0, 0, 0 }, 0 },
     };
     ct_error error = { CT_OK, "" };
@@ -87,7 +85,8 @@ Test(decode, jpeg_of_inks)
             tjhandle handle = tjInitCompress(); /* anew: a progressive file leaves its codes to the next */
             cr_assert_eq(tjCompress2(handle, pixels[0], 16, 0, 16, TJPF_CMYK, &bytes, &size, TJSAMP_444, 100, flags), 0);
             ct_tensor *colour = ct_image_parse(bytes, size, 3, &error), *grey = ct_image_parse(bytes, size, 1, &error);
-            cr_assert(colour != NULL && grey != NULL && ct_tensor_count(colour) == 768 && ct_tensor_count(grey) == 256, "%s", error.message);
+            cr_assert(colour != NULL && grey != NULL && ct_tensor_count(colour) == 768 && ct_tensor_count(grey) == 256, "%s",
+                      error.message);
             for (int p = 0; p < 256; p++) {
                 for (int c = 0; c < 3; c++)
                     cr_expect_float_eq(ct_tensor_at(colour, c * 256 + p), wanted[i].rgb[c] / 127.5 - 1, 0.03, "%zu, %d", i, c);
@@ -99,7 +98,8 @@ Test(decode, jpeg_of_inks)
     }
 
     tjhandle handle = tjInitCompress();
-    cr_assert_eq(tjCompress2(handle, (uint8_t[4]){ 255, 255, 255, 255 }, 1, 0, 1, TJPF_CMYK, &bytes, &size, TJSAMP_444, 100, 0), 0);
+    cr_assert_eq(tjCompress2(handle, (uint8_t[4]){ 255, 255, 255, 255 }, 1, 0, 1, TJPF_CMYK, &bytes, &size, TJSAMP_444, 100, 0),
+                 0);
     uint8_t *adobe = memmem(bytes, size, "Adobe", 5), *frame = memmem(bytes, size, "\xff\xc0", 2);
     cr_assert(adobe != NULL && adobe[11] == 2 && frame != NULL);
     adobe[11] = 0; /* not YCCK: cyan 0 (what was luminance), magenta and yellow 128 (no chroma) */

@@ -43,7 +43,8 @@ static void write_segment(uint8_t *at, uint32_t orientation, bool big)
     const uint32_t entries[2][2] = { { 0x100, WIDTH }, { 0x112, orientation } };
     for (int i = 0; i < 2; i++) {
         uint8_t *entry = tiff + 10 + 12 * i;
-        put(entry, entries[i][0], 2, big), put(entry + 2, 3, 2, big), put(entry + 4, 1, 4, big), put(entry + 8, entries[i][1], 2, big);
+        put(entry, entries[i][0], 2, big), put(entry + 2, 3, 2, big), put(entry + 4, 1, 4, big),
+            put(entry + 8, entries[i][1], 2, big);
     }
 }
 
@@ -66,7 +67,8 @@ static void expect_quarters(const uint8_t *bytes, size_t size, const char *seen,
             for (int64_t column = 0; column < width; column++)
                 others += "ABCD"[level(image, row, column)] != seen[row / (height / 2) * 2 + column / (width / 2)];
         cr_expect_eq(others, 0, "%s: %d of %d pixels are elsewhere", what, others, WIDTH * HEIGHT);
-        cr_expect_eq(width == WIDTH, abs(seen[0] - seen[1]) == 1, "%s: %d wide", what, (int)width); /* A and B side by side, or one over the other */
+        const bool upright = abs(seen[0] - seen[1]) == 1; /* A and B side by side, or one over the other */
+        cr_expect_eq(width == WIDTH, upright, "%s: %d wide", what, (int)width);
         ct_tensor_release(image);
     }
 }
@@ -112,10 +114,18 @@ Test(exif, damage)
         const char *what;
         int at, byte; /* of the segment */
     } damages[] = {
-        { "orientation 0", 41, 0 },           { "orientation 9", 41, 9 },   { "orientation 256 + 6", 40, 1 },
-        { "another tag", 33, 0x13 },          { "no short", 35, 4 },        { "no entry", 19, 0 },
-        { "one entry", 19, 1 },               { "another name", 4, 'e' },   { "no byte order", 10, 'X' },
-        { "no 42", 13, '+' },                 { "a directory beyond the end", 14, 0xff }, { "a directory at the end", 17, SEGMENT - 11 },
+        { "orientation 0", 41, 0 },
+        { "orientation 9", 41, 9 },
+        { "orientation 256 + 6", 40, 1 },
+        { "another tag", 33, 0x13 },
+        { "no short", 35, 4 },
+        { "no entry", 19, 0 },
+        { "one entry", 19, 1 },
+        { "another name", 4, 'e' },
+        { "no byte order", 10, 'X' },
+        { "no 42", 13, '+' },
+        { "a directory beyond the end", 14, 0xff },
+        { "a directory at the end", 17, SEGMENT - 11 },
     };
     size_t size;
     uint8_t *bytes = quarters(&size);

@@ -180,7 +180,8 @@ Test(faults, what_is_no_file_is_not_replaced)
 static void a_save_that_cannot_even_close(void)
 {
     cr_expect_eq(write_npy("file", 2), CT_IO_ERROR);
-    cr_expect(strncmp(error.message, "cannot write file: ", 19) == 0 && strstr(error.message, "No space left") != NULL, "%s", error.message);
+    cr_expect(strncmp(error.message, "cannot write file: ", 19) == 0 && strstr(error.message, "No space left") != NULL, "%s",
+              error.message);
 }
 
 static void records_that_cannot_be_taken_back(void)

@@ -231,7 +231,8 @@ Test(source, npy_of_floats)
         x = ct_tensor_from(CT_F64, CT_SHAPE(1, 2, 2), (double[]){ -1, NAN, beyond[i], 1 });
         cr_assert_eq(ct_npy_write("x.npy", x, NULL), CT_OK);
         cr_expect_null(ct_source_open("x.npy", &grey4, &error));
-        snprintf(sentence, sizeof sentence, "x.npy: npy: a value of %g; images are bytes (uint8) of 0 … 255, or other numbers of -1 … 1", beyond[i]);
+        snprintf(sentence, sizeof sentence,
+                 "x.npy: npy: a value of %g; images are bytes (uint8) of 0 … 255, or other numbers of -1 … 1", beyond[i]);
         cr_expect_str_eq(error.message, sentence);
         ct_tensor_release(x);
     }

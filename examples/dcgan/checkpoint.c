@@ -109,8 +109,13 @@ ct_status dcgan_checkpoint_save(const struct dcgan *gan, const struct dcgan_stat
     write_position(data, state->data);
     write_random(noise, &state->noise);
     write_random(mix, &state->mix);
-    const char *metadata[] = { "format", "cotangent dcgan checkpoint 1", "loss", gan->loss->name, "step", step, "data", data,
-                               "pictures", pictures, "random.noise", noise, "random.mix", mix };
+    const char *metadata[] = { "format",       "cotangent dcgan checkpoint 1",
+                               "loss",         gan->loss->name,
+                               "step",         step,
+                               "data",         data,
+                               "pictures",     pictures,
+                               "random.noise", noise,
+                               "random.mix",   mix };
     ct_status status = list_open(&list, gan, error);
     if (status != CT_OK)
         return status;

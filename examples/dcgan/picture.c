@@ -60,5 +60,6 @@ ct_status picture_check(const char *option, const char *path, ct_error *error)
     const size_t length = strlen(path);
     return length > 4 && strcasecmp(path + length - 4, ".png") == 0
                ? CT_OK
-               : ct_error_set(error, CT_BAD_ARGUMENT, "--%s %.300s: pictures are written as PNG; needs a name that ends in .png", option, path);
+               : ct_error_set(error, CT_BAD_ARGUMENT, "--%s %.300s: pictures are written as PNG; needs a name that ends in .png",
+                              option, path);
 }

@@ -48,7 +48,8 @@ void progress_show(struct progress *progress, int64_t step, int batch, const str
     double rate = progress_rate(progress, step, batch);
     long long left = rate > 0 ? llround((double)(progress->steps - step) * batch / rate) : 0; /* seconds */
     char line[300];
-    snprintf(line, sizeof line, "step %lld/%lld  %lld:%02d:%02d left  loss D %.3f G %.3f  D(x) %.2f  D(G(z)) %.2f → %.2f  %.0f images/s",
+    snprintf(line, sizeof line,
+             "step %lld/%lld  %lld:%02d:%02d left  loss D %.3f G %.3f  D(x) %.2f  D(G(z)) %.2f → %.2f  %.0f images/s",
              (long long)step, (long long)progress->steps, left / 3600, (int)(left / 60 % 60), (int)(left % 60), report->d_loss,
              report->g_loss, report->d_real, report->d_fake, report->d_fake_after, rate);
     if (progress->terminal)

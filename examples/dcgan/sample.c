@@ -11,8 +11,10 @@ struct sample_options {
 
 static const struct setting settings[] = {
     TEXT(struct sample_options, model, "model", "FILE", NULL, "a generator.safetensors, or a checkpoint"),
-    TEXT(struct sample_options, out, "out", "FILE.png", "samples.png", "the picture; FILE.npy: the numbers, (count, channels, size, size) in -1 ... 1"),
-    TEXT(struct sample_options, noise, "noise", "FILE.npy", NULL, "numbers to draw from, instead of random ones: (n, nz), or (n, nz, 1, 1) as in PyTorch"),
+    TEXT(struct sample_options, out, "out", "FILE.png", "samples.png",
+         "the picture; FILE.npy: the numbers, (count, channels, size, size) in -1 ... 1"),
+    TEXT(struct sample_options, noise, "noise", "FILE.npy", NULL,
+         "numbers to draw from, instead of random ones: (n, nz), or (n, nz, 1, 1) as in PyTorch"),
     WHOLE(struct sample_options, count, "count", "64", 1, 4096, "how many"),
     WHOLE(struct sample_options, columns, "columns", "8", 1, 256, "side by side"),
     WHOLE(struct sample_options, seed, "seed", "1", 0, 9e15, "another seed, other pictures"),

@@ -168,7 +168,9 @@ static ct_status run_open(struct run *run, ct_error *error)
     if (run->fixed == NULL)
         return ct_error_set(error, CT_NO_MEMORY, "out of memory for noise");
     ct_normal(run->fixed, 0, 1, &fixed);
-    run->state = (struct dcgan_state){ .pictures = data_count(run->data), .noise = { .seed = seed, .stream = NOISE }, .mix = { .seed = seed, .stream = MIX } };
+    run->state = (struct dcgan_state){ .pictures = data_count(run->data),
+                                       .noise = { .seed = seed, .stream = NOISE },
+                                       .mix = { .seed = seed, .stream = MIX } };
     run->rotation = (ct_rotation){ options->out, "checkpoint-", ".safetensors", (int)options->keep };
 
     status = check(run, error);

@@ -61,7 +61,8 @@ static ct_status measure(const ct_safetensors *file, const char *path, struct dc
             last = weight, stages = i;
     }
     if (!is_kernel(first) || !is_kernel(last))
-        return ct_error_set(error, CT_BAD_FORMAT, "%.300s does not hold a DCGAN generator (main.0.weight, main.3.weight, …)", path);
+        return ct_error_set(error, CT_BAD_FORMAT, "%.300s does not hold a DCGAN generator (main.0.weight, main.3.weight, …)",
+                            path);
     *shape = (struct dcgan_shape){ .dtype = ct_tensor_dtype(first), .size = 4 << stages, .nz = (int)ct_tensor_size(first, 0),
                                    .ngf = (int)ct_tensor_size(last, 0), .ndf = 1, .channels = (int)ct_tensor_size(last, 1),
                                    .kernel = (int)ct_tensor_size(last, 2) };
@@ -82,8 +83,8 @@ ct_module *dcgan_load_generator(const char *path, struct dcgan_shape *shape, ct_
     if (file == NULL)
         return NULL;
     ct_module *module = NULL;
-    if (measure(file, path, shape, error) == CT_OK &&
-        (module = dcgan_generator_new(shape, &(ct_random){ 0 }, error)) == NULL && error->status == CT_BAD_ARGUMENT) {
+    if (measure(file, path, shape, error) == CT_OK && (module = dcgan_generator_new(shape, &(ct_random){ 0 }, error)) == NULL &&
+        error->status == CT_BAD_ARGUMENT) {
         const ct_error why = *error;
         ct_error_set(error, CT_BAD_FORMAT, "%.300s does not hold a DCGAN generator: %s", path, why.message);
     }

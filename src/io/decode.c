@@ -170,7 +170,10 @@ static ct_status decode_jpeg(tjhandle handle, const uint8_t *bytes, size_t size,
     uint8_t *data = ct_heap_allocate(pixel_bytes);
     if (data == NULL)
         return ct_error_set(error, CT_NO_MEMORY, "jpeg: out of memory for %d × %d", jpeg.width, jpeg.height);
-    if (tjDecompress2(handle, bytes, size, data, width, 0, height, cmyk ? TJPF_CMYK : channels == 1 ? TJPF_GRAY : TJPF_RGB,
+    if (tjDecompress2(handle, bytes, size, data, width, 0, height,
+                      cmyk            ? TJPF_CMYK
+                      : channels == 1 ? TJPF_GRAY
+                                      : TJPF_RGB,
                       TJFLAG_LIMITSCANS | TJFLAG_STOPONWARNING) != 0) {
         ct_heap_free(data);
         return jpeg_failed(handle, error);

@@ -37,7 +37,9 @@ int ct_exif_orientation(const uint8_t *bytes, size_t size)
 void ct_view_orient(struct ct_view *view, int orientation)
 {
     enum { ROWS = 1, COLUMNS = 2, TRANSPOSED = 4 }; /* rows run from the bottom, columns from the right; a row is a column */
-    static const int turned[] = { [1] = 0, COLUMNS, ROWS | COLUMNS, ROWS, TRANSPOSED, TRANSPOSED | ROWS, TRANSPOSED | ROWS | COLUMNS, TRANSPOSED | COLUMNS };
+    static const int turned[] = {
+        [1] = 0, COLUMNS, ROWS | COLUMNS, ROWS, TRANSPOSED, TRANSPOSED | ROWS, TRANSPOSED | ROWS | COLUMNS, TRANSPOSED | COLUMNS
+    };
     const int how = turned[orientation];
     const struct ct_view stored = *view;
     int64_t first = 0;

@@ -102,7 +102,8 @@ static ct_status check_range(const ct_tensor *tensor, ct_error *error)
     const float *value = ct_tensor_data(tensor);
     for (int64_t i = 0; i < ct_tensor_count(tensor); i++)
         if (fabsf(value[i]) > 1)
-            return ct_error_set(error, CT_BAD_FORMAT, "npy: a value of %g; images are bytes (uint8) of 0 … 255, or other numbers of -1 … 1",
+            return ct_error_set(error, CT_BAD_FORMAT,
+                                "npy: a value of %g; images are bytes (uint8) of 0 … 255, or other numbers of -1 … 1",
                                 (double)value[i]);
     return CT_OK;
 }

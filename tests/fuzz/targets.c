@@ -220,8 +220,15 @@ static void config(const uint8_t *bytes, size_t size)
 }
 
 const struct fuzz_target fuzz_targets[] = {
-    { "safetensors", safetensors }, { "npy", npy },   { "idx", idx },   { "cifar10", cifar10 }, { "gzip", gzip },
-    { "png", png },                 { "jpeg", jpeg }, { "font", font }, { "config", config },
+    { "safetensors", safetensors },
+    { "npy", npy },
+    { "idx", idx },
+    { "cifar10", cifar10 },
+    { "gzip", gzip },
+    { "png", png },
+    { "jpeg", jpeg },
+    { "font", font },
+    { "config", config },
     { "generator", generator },
 };
 const int fuzz_target_count = sizeof fuzz_targets / sizeof *fuzz_targets;
