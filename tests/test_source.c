@@ -112,6 +112,8 @@ Test(source, idx_cifar_and_npy_are_recognised)
     static const uint8_t idx[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 51, 255 };
     cr_assert(mkdir("mnist", 0777) == 0 && mkdir("cifar", 0777) == 0);
     write_bytes("mnist/train-images-idx3-ubyte", idx, sizeof idx);
+    cr_assert(mkdir("FashionMNIST", 0777) == 0 && mkdir("FashionMNIST/raw", 0777) == 0);
+    write_bytes("FashionMNIST/raw/train-images-idx3-ubyte.gz", idx, sizeof idx); /* a file of that name need not be compressed */
     uint8_t *records = calloc(1, 3073);
     records[1] = 255;
     write_bytes("cifar/data_batch_1.bin", records, 3073);
@@ -130,6 +132,7 @@ Test(source, idx_cifar_and_npy_are_recognised)
         double first, last; /* of the first values of the first and the last image */
     } good[] = {
         { "mnist", "train-images-idx3-ubyte, image 1", 2, -0.6, 1 },
+        { "FashionMNIST", "train-images-idx3-ubyte.gz, image 1", 2, -0.6, 1 },
         { "mnist/train-images-idx3-ubyte", "train-images-idx3-ubyte, image 1", 2, -0.6, 1 },
         { "cifar", "data_batch_3.bin, image 0", 2, 1, -0.6 },
         { "cifar/data_batch_1.bin", "data_batch_1.bin, image 0", 1, 1, 1 },

@@ -30,7 +30,7 @@ CT_API ct_source *ct_source_npy(const char *path, const ct_source_options *optio
 CT_API ct_source *ct_source_tensor(ct_tensor *images, const ct_source_options *options, ct_error *error);
 
 /* By what is there: a .npy or IDX file, a CIFAR-10 batch (.bin), or a folder with CIFAR-10's data_batch_*.bin, with MNIST's
- * train-images-idx3-ubyte or train-images.idx3-ubyte (.gz), or with images. */
+ * train-images-idx3-ubyte or train-images.idx3-ubyte (.gz), also in raw/ as torchvision leaves them, or with images. */
 CT_API ct_source *ct_source_open(const char *path, const ct_source_options *options, ct_error *error);
 CT_API void ct_source_free(ct_source *source);
 

@@ -69,8 +69,9 @@ static bool path_in(char path[PATH_SIZE], const char *folder, const char *name)
 
 static ct_source *open_folder(const char *folder, const ct_source_options *options, ct_error *error)
 {
-    static const char *const mnist[] = { "train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-images.idx3-ubyte",
-                                         "train-images.idx3-ubyte.gz" };
+    static const char *const mnist[] = { "train-images-idx3-ubyte",       "train-images-idx3-ubyte.gz",
+                                         "train-images.idx3-ubyte",       "train-images.idx3-ubyte.gz",
+                                         "raw/train-images-idx3-ubyte",   "raw/train-images-idx3-ubyte.gz" }; /* where torchvision puts it */
     char path[5][PATH_SIZE], name[32];
     const char *batch[5];
     int batches = 0;
@@ -83,7 +84,7 @@ static ct_source *open_folder(const char *folder, const ct_source_options *optio
     }
     if (batches > 0)
         return ct_source_cifar10(batches, batch, options, error);
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof mnist / sizeof *mnist; i++)
         if (path_in(path[0], folder, mnist[i]))
             return ct_source_idx(path[0], options, error);
     return ct_source_folder(folder, options, error);
