@@ -69,9 +69,9 @@ static bool path_in(char path[PATH_SIZE], const char *folder, const char *name)
 
 static ct_source *open_folder(const char *folder, const ct_source_options *options, ct_error *error)
 {
-    static const char *const mnist[] = { "train-images-idx3-ubyte",       "train-images-idx3-ubyte.gz",
-                                         "train-images.idx3-ubyte",       "train-images.idx3-ubyte.gz",
-                                         "raw/train-images-idx3-ubyte",   "raw/train-images-idx3-ubyte.gz" }; /* where torchvision puts it */
+    /* In raw/: where torchvision puts it. */
+    static const char *const mnist[] = { "train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-images.idx3-ubyte",
+                                         "train-images.idx3-ubyte.gz", "raw/train-images-idx3-ubyte", "raw/train-images-idx3-ubyte.gz" };
     char path[5][PATH_SIZE], name[32];
     const char *batch[5];
     int batches = 0;
