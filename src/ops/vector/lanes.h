@@ -42,7 +42,7 @@ typedef int32_t loose_numbers __attribute__((vector_size(VL * sizeof(int32_t)), 
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
-/* Loads a value that has several uses once, where GCC would load it for each; x86 has instructions for that. */
+/* Keeps a value that has several uses in a register. On x86, whose instructions may read memory, GCC would load it for each use. */
 #if defined __x86_64__
 #define HOLD(value) __asm__("" : "+v"(value))
 #else
