@@ -1,7 +1,8 @@
 /* Each way of the direct algorithm by itself, whichever the cost function would take: in integers equal to the reference loops. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "../src/ops/conv/conv.h"
 #include "../src/ops/vector/vector.h"
@@ -14,16 +15,35 @@ static int64_t draw(int64_t least, int64_t most)
     return least + (int64_t)(state >> 8) % (most - least + 1);
 }
 
-/* Small integers: every product and sum is exact. What lies behind them is NaN, so that a read too far shows. */
-static float *integers(int64_t count)
+/* Numbers that no page lies behind, or none before: whoever reads or writes too far is killed, even if he ignores what he read. */
+typedef struct numbers {
+    float *data;
+    char *pages;
+    size_t size;
+} numbers;
+
+static numbers numbers_new(int64_t count, bool at_end)
 {
-    const int64_t behind = 64;
-    float *data = malloc((size_t)(count + behind) * sizeof *data);
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = (size_t)count * sizeof(float), whole = (bytes + page - 1) / page * page;
+    numbers n = { .size = page + whole + page };
+
+    n.pages = mmap(NULL, n.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert(n.pages != MAP_FAILED && mprotect(n.pages + page, whole, PROT_READ | PROT_WRITE) == 0);
+    n.data = (float *)(n.pages + page + (at_end ? whole - bytes : 0));
+    memset(n.data, 0xff, bytes); /* NaN: what is not written shows */
+    return n;
+}
+
+static void numbers_free(numbers n) { munmap(n.pages, n.size); }
+
+/* Small integers: every product and sum is exact. */
+static numbers integers(int64_t count)
+{
+    const numbers n = numbers_new(count, draw(0, 1));
 
     for (int64_t i = 0; i < count; i++)
-        data[i] = (float)draw(-3, 3);
-    memset(data + count, 0xff, (size_t)behind * sizeof *data);
-    return data;
+        n.data[i] = (float)draw(-3, 3);
+    return n;
 }
 
 static bool equal(const float *a, const float *b, int64_t count)
@@ -69,30 +89,30 @@ static const struct {
 static void compare(ct_tape *tape, const ct_conv_form *f, const char *isa)
 {
     const int64_t counts[CT_MAPS] = { [CT_MAP_CONV] = count(f->batch, f->y_channels, f->y),
-                                          [CT_MAP_TRANSPOSE] = count(f->batch, f->x_channels, f->x),
-                                          [CT_MAP_WEIGHT] = count(f->y_channels, f->x_channels / f->groups, f->k) };
-    float *y = integers(counts[CT_MAP_CONV]), *x = integers(counts[CT_MAP_TRANSPOSE]), *w = integers(counts[CT_MAP_WEIGHT]);
+                                      [CT_MAP_TRANSPOSE] = count(f->batch, f->x_channels, f->x),
+                                      [CT_MAP_WEIGHT] = count(f->y_channels, f->x_channels / f->groups, f->k) };
+    const numbers y = integers(counts[CT_MAP_CONV]), x = integers(counts[CT_MAP_TRANSPOSE]), w = integers(counts[CT_MAP_WEIGHT]);
 
     for (ct_conv_map map = CT_MAP_CONV; map <= CT_MAP_WEIGHT; map++) {
-        const float *a = map == CT_MAP_TRANSPOSE ? y : x, *b = map == CT_MAP_WEIGHT ? y : w;
-        float *expected = integers(counts[map]);
+        const float *a = (map == CT_MAP_TRANSPOSE ? y : x).data, *b = (map == CT_MAP_WEIGHT ? y : w).data;
+        const numbers expected = numbers_new(counts[map], true);
 
-        cr_assert(ct_conv_run_reference(tape, f, map, CT_F32, a, b, expected), "%s", ct_tape_message(tape));
+        cr_assert(ct_conv_run_reference(tape, f, map, CT_F32, a, b, expected.data), "%s", ct_tape_message(tape));
         for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
             if (ways[i].groups && f->groups == 1)
                 continue;
-            float *got = integers(counts[map]);
-            cr_assert(ways[i].run(tape, f, map, CT_F32, a, b, got), "%s", ct_tape_message(tape));
-            cr_assert(equal(got, expected, counts[map]),
+            const numbers got = numbers_new(counts[map], draw(0, 1));
+            cr_assert(ways[i].run(tape, f, map, CT_F32, a, b, got.data), "%s", ct_tape_message(tape));
+            cr_assert(equal(got.data, expected.data, counts[map]),
                       "%s, %s, map %d; batch %lld, groups %lld, channels %lld and %lld, kernel %lldx%lldx%lld, stride %lldx%lldx%lld", isa,
                       ways[i].name, (int)map, (long long)f->batch, (long long)f->groups, (long long)f->x_channels, (long long)f->y_channels,
                       (long long)f->k[0], (long long)f->k[1], (long long)f->k[2], (long long)f->stride[0], (long long)f->stride[1],
                       (long long)f->stride[2]);
-            free(got);
+            numbers_free(got);
         }
-        free(expected);
+        numbers_free(expected);
     }
-    free(y), free(x), free(w);
+    numbers_free(y), numbers_free(x), numbers_free(w);
 }
 
 Test(conv_ways, equal_the_reference)
