@@ -1,5 +1,6 @@
 /* Each way of the direct algorithm by itself, whichever the cost function would take: in integers equal to the reference loops. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -115,18 +116,53 @@ static void compare(ct_tape *tape, const ct_conv_form *f, const char *isa)
     numbers_free(y), numbers_free(x), numbers_free(w);
 }
 
-Test(conv_ways, equal_the_reference)
+/* An infinity in what a kernel slides over reaches what sees it, and nothing else. */
+static void confine(ct_tape *tape, const ct_conv_form *f, const char *isa)
+{
+    const int64_t counts[CT_MAPS] = { [CT_MAP_CONV] = count(f->batch, f->y_channels, f->y),
+                                      [CT_MAP_TRANSPOSE] = count(f->batch, f->x_channels, f->x),
+                                      [CT_MAP_WEIGHT] = count(f->y_channels, f->x_channels / f->groups, f->k) };
+    const numbers y = integers(counts[CT_MAP_CONV]), x = integers(counts[CT_MAP_TRANSPOSE]), w = integers(counts[CT_MAP_WEIGHT]);
+
+    for (ct_conv_map map = CT_MAP_CONV; map <= CT_MAP_WEIGHT; map++) {
+        float *a = (map == CT_MAP_TRANSPOSE ? y : x).data, *b = (map == CT_MAP_WEIGHT ? y : w).data;
+        const int64_t place = draw(0, counts[map == CT_MAP_TRANSPOSE ? CT_MAP_CONV : CT_MAP_TRANSPOSE] - 1);
+        const float was = a[place];
+        const numbers expected = numbers_new(counts[map], true), got = numbers_new(counts[map], true);
+
+        a[place] = INFINITY;
+        cr_assert(ct_conv_run_reference(tape, f, map, CT_F32, a, b, expected.data), "%s", ct_tape_message(tape));
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+            if (ways[i].groups && f->groups == 1)
+                continue;
+            cr_assert(ways[i].run(tape, f, map, CT_F32, a, b, got.data), "%s", ct_tape_message(tape));
+            for (int64_t j = 0; j < counts[map]; j++)
+                cr_assert(isfinite(expected.data[j]) ? got.data[j] == expected.data[j] : !isfinite(got.data[j]),
+                          "%s, %s, map %d: [%lld] is %g, not %g", isa, ways[i].name, (int)map, (long long)j, (double)got.data[j],
+                          (double)expected.data[j]);
+        }
+        a[place] = was;
+        numbers_free(expected), numbers_free(got);
+    }
+    numbers_free(y), numbers_free(x), numbers_free(w);
+}
+
+static void with_forms(int forms, void (*test)(ct_tape *tape, const ct_conv_form *form, const char *isa))
 {
     ct_tape *tape = ct_tape_new();
 
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < forms; i++) {
         const ct_conv_form f = draw_form();
         for (const ct_vectors *const *v = ct_vectors_built; *v; v++)
             if (ct_vectors_run_here(*v)) {
                 ct_vectors_use(*v);
-                compare(tape, &f, (*v)->name);
+                test(tape, &f, (*v)->name);
             }
     }
     ct_vectors_use(NULL);
     ct_tape_free(tape);
 }
+
+Test(conv_ways, equal_the_reference) { with_forms(200, compare); }
+
+Test(conv_ways, confine_infinities) { with_forms(100, confine); }

@@ -42,15 +42,19 @@ ALWAYS void tile_of_c(const ct_plane_product *p, int64_t first, int64_t count, c
             *(loose *)(c + o * p->c_out + v * VL) = sum[o][v];
 }
 
-/* A vector's worth of one row for each tap and channel: all of its lanes, or those of `there`. */
+/* A vector's worth of one row for each tap and channel: all of its lanes, or those of `there`, on both sides: 0 times what lies behind
+ * a row would be NaN where that is infinite. */
 ALWAYS void add_pixels(vec sum[OUTS][WIDE], const float *pixel, const int64_t at[WIDE], const float *other, int64_t out,
                        whole_numbers there, bool all, int outs, int wide)
 {
     vec pixels[WIDE];
 
     UNROLL
-    for (int t = 0; t < wide; t++)
+    for (int t = 0; t < wide; t++) {
         pixels[t] = *(const loose *)(pixel + at[t]);
+        if (!all)
+            pixels[t] = (vec)((whole_numbers)pixels[t] & there);
+    }
     UNROLL
     for (int o = 0; o < outs; o++) {
         vec factor = *(const loose *)(other + o * out);
@@ -90,7 +94,7 @@ ALWAYS void tile_of_b(const ct_plane_sums *p, int64_t first, const float *c, flo
             } else {
                 for (int o = 0; o < outs; o++)
                     memcpy(copy + o, other + j + o * p->c_out, (size_t)rest * sizeof *other);
-                add_pixels(sum, pixel + j, at, (const float *)copy, VL, there, true, outs, wide);
+                add_pixels(sum, pixel + j, at, (const float *)copy, VL, there, false, outs, wide);
             }
         }
     UNROLL
