@@ -58,7 +58,7 @@ static void softmax_row(int64_t n, bool log_of, const real *restrict x, real *re
 
 static void softmax_columns(const softmax_work *w, int64_t some, const real *restrict x, real *restrict y)
 {
-    _Alignas(64) real t[CT_BLOCK], top[CT_BLOCK];
+    _Alignas(64) real t[CT_BLOCK] = { 0 } /* GCC with UBSan does not see that some > 0 */, top[CT_BLOCK];
     _Alignas(64) double sum[CT_BLOCK] = { 0 };
     for (int64_t k = 0; k < some; k++)
         top[k] = -(real)INFINITY;
