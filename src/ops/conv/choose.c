@@ -93,14 +93,14 @@ static double panels(const ct_conv_form *f, ct_conv_map map)
     const double lanes = to_x ? in : outs, terms = to_x ? outs : in, images = (double)(f->batch * f->groups);
     const double x = images * volume(f->x), y = images * volume(f->y), source = to_x ? y : x, target = x + y - source;
     const double run = terms * (f->dilation[2] == 1 && (!to_x || f->stride[2] == 1) ? (double)f->k[2] : 1);
-    const double share = weight ? 1 : seen(f, 0) * seen(f, 1), panels = ceil(lanes / 32);
+    const double share = weight ? 1 : seen(f, 0) * seen(f, 1), count = ceil(lanes / 32);
     double positions = to_x ? ceil((double)f->x[1] / (double)f->stride[1]) * ceil((double)f->x[2] / (double)f->stride[2])
                             : (double)f->y[1] * (double)f->y[2];
     if (weight && weights(f) > 65536) /* several images at once */
         positions = fmax(positions, fmin(positions * (double)f->batch, 512));
     return ct_conv_work(f) * share * whole_vectors(lanes) / lanes / products_per_ns * (1.1 + (weight ? 0.83 : 1.2) / run + 2 / positions) +
            0.083 * source * whole_vectors(terms) + 0.13 * target * whole_vectors(lanes) + 0.5 * weights(f) + 0.2 * far(numbers(f)) +
-           images * (100 + panels * (9 * volume(f->k) + (weight ? 74 : to_x ? 74 * volume(f->stride) : 0))) +
+           images * (100 + count * (9 * volume(f->k) + (weight ? 74 : to_x ? 74 * volume(f->stride) : 0))) +
            1.1 * (x * in / (double)f->x[2] + y * outs / (double)f->y[2]);
 }
 

@@ -167,7 +167,7 @@ bool ct_conv_run_columns(ct_tape *tape, const ct_conv_form *form, ct_conv_map ma
                         &(struct dense_job){ CT_KERNEL_OF(dtype, ct_k_dense), form, map, a, b, out });
         return true;
     }
-    job.parts = least(least(form->batch, MAX_PARTS), most(1, MAX_SUMS / most(1, job.weights)));
+    job.parts = least(least(form->batch, MAX_PARTS), most(1, MAX_SUMS / job.weights));
     cut(&job);
 
     ct_tensor *scratch = ct_tape_tensor(tape, dtype, CT_SHAPE(job.lanes, job.lane_numbers));

@@ -67,9 +67,9 @@ typedef struct ct_lane_product {
     bool add;
 } ct_lane_product;
 
-/* Pixels are the lanes: c[g, o, p] ← Σ_i a[g, i, p] b[o, i] for p < vectors · lanes, where a[g, i, p] is at a + g · a_group + a_at[i] +
- * a_vector[p / lanes] + p % lanes,
- * b[o, i] at b + o · b_out + b_at[i], c[g, o, p] at c + g · c_group + o · c_out + p. a need not be aligned. */
+/* Pixels are the lanes: c[g, o, p] ← Σ_i a[g, i, p] b[o, i] for p < vectors · lanes, where a[g, i, p] is at
+ * a + g · a_group + a_at[i] + a_vector[p / lanes] + p % lanes, b[o, i] at b + o · b_out + b_at[i], c[g, o, p] at
+ * c + g · c_group + o · c_out + p. Neither a nor c need be aligned. */
 typedef struct ct_plane_product {
     int64_t groups, outs, vectors, count;
     const float *a;
