@@ -190,6 +190,12 @@ static void generator(const uint8_t *bytes, size_t size)
     ct_module_free(module);
 }
 
+static void exif(const uint8_t *bytes, size_t size)
+{
+    const int orientation = ct_exif_orientation(bytes, size);
+    demand(orientation >= 1 && orientation <= 8, "one of the eight ways up");
+}
+
 static void config(const uint8_t *bytes, size_t size)
 {
     struct options {
@@ -227,6 +233,7 @@ const struct fuzz_target fuzz_targets[] = {
     { "gzip", gzip },
     { "png", png },
     { "jpeg", jpeg },
+    { "exif", exif },
     { "font", font },
     { "config", config },
     { "generator", generator },
