@@ -26,7 +26,7 @@ int ct_exif_orientation(const uint8_t *bytes, size_t size)
         return 1;
     const struct tiff tiff = { bytes, size, big };
     const size_t directory = number(&tiff, 4, 4), end = directory + 2 + ENTRY * (size_t)number(&tiff, directory, 2);
-    for (size_t entry = directory + 2; entry < end; entry += ENTRY)
+    for (size_t entry = directory + 2; entry < end && entry < size; entry += ENTRY)
         if (number(&tiff, entry, 2) == ORIENTATION && number(&tiff, entry + 2, 2) == SHORT) {
             const uint32_t value = number(&tiff, entry + 8, 2);
             return value >= 1 && value <= 8 ? (int)value : 1;
