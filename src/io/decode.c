@@ -26,16 +26,11 @@ static void interleaved(struct ct_view *pixels, void *data, int channels, int wi
     *pixels = (struct ct_view){ data, true, channels, height, width, 1, (int64_t)width * channels, channels };
 }
 
-static size_t big_endian(const uint8_t bytes[4])
-{
-    return (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
-}
-
 /* stb_image adds 0 to NULL, which C leaves undefined, when the first IDAT chunk is empty. */
 static bool data_begins(const uint8_t *bytes, size_t size)
 {
     for (size_t at = 8; at + 12 <= size;) {
-        size_t length = big_endian(bytes + at);
+        size_t length = ct_big_endian(bytes + at);
         if (memcmp(bytes + at + 4, "IDAT", 4) == 0)
             return length > 0;
         at += 12 + length;
@@ -55,7 +50,7 @@ static ct_status decode_png(const uint8_t *bytes, size_t size, int channels, str
     uint8_t *data = NULL;
     ct_status status = CT_OK;
     if (size >= 24 && memcmp(bytes + 12, "IHDR", 4) == 0) { /* for stb_image it would be of an unknown type */
-        const size_t wide = big_endian(bytes + 16), high = big_endian(bytes + 20);
+        const size_t wide = ct_big_endian(bytes + 16), high = ct_big_endian(bytes + 20);
         if (wide > CT_LARGEST_SIDE || high > CT_LARGEST_SIDE)
             return BAD("png: %zu × %zu pixels; sides up to %d are read", wide, high, CT_LARGEST_SIDE);
     }

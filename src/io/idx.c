@@ -12,10 +12,8 @@ ct_status ct_idx_look(const void *bytes, size_t size, struct ct_idx *idx, ct_err
     idx->shape = (ct_shape){ .rank = byte[3] };
     if (byte[3] < 1 || byte[3] > CT_MAX_RANK || size < 4 + 4 * (size_t)byte[3])
         return ct_error_set(error, CT_BAD_FORMAT, "idx: rank %d in a file of %zu bytes; 1 … %d are read", byte[3], size, CT_MAX_RANK);
-    for (int axis = 0; axis < byte[3]; axis++) {
-        const uint8_t *extent = byte + 4 + 4 * axis;
-        idx->shape.extent[axis] = (int64_t)extent[0] << 24 | extent[1] << 16 | extent[2] << 8 | extent[3];
-    }
+    for (int axis = 0; axis < byte[3]; axis++)
+        idx->shape.extent[axis] = ct_big_endian(byte + 4 + 4 * axis);
     idx->data = (const char *)bytes + 4 + 4 * byte[3];
 
     size_t have = size - 4 - 4 * (size_t)byte[3];

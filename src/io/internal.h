@@ -54,4 +54,10 @@ void ct_heap_budget(size_t bytes); /* what may still be taken; SIZE_MAX: anythin
 enum ct_heap_refusal { CT_HEAP_REFUSED_NOTHING, CT_HEAP_OVER_BUDGET, CT_HEAP_NO_MEMORY };
 enum ct_heap_refusal ct_heap_refusal(void);
 
+/* What PNG and IDX files store their sizes as. */
+static inline uint32_t ct_big_endian(const uint8_t bytes[4])
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
 #endif
