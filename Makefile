@@ -16,13 +16,14 @@ WARN   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Werror
 CSTD   := -std=c11 -D_GNU_SOURCE
 DEPS   := openblas jansson libturbojpeg zlib sleef freetype2
 CFLAGS_ALL = $(CSTD) $(OPT) $(WARN) $(SAN) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=off -fno-math-errno -fno-trapping-math -MMD -MP \
-             -Iinclude $(DEPS_CFLAGS) $(CFLAGS)
+             -Iinclude $(DEPS_CFLAGS) $(if $(filter v4,$(ISAS)),,-DCT_BASELINE_ALONE) $(CFLAGS)
 # Silent where pkg-config is still to be installed: `deps` does it before anything is compiled.
 DEPS_CFLAGS := $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
 LIBS := $(shell pkg-config --libs $(DEPS) 2>/dev/null) -lm
 
 # src/ops/vector is compiled once an instruction set, one of which is chosen when the program runs (src/ops/isa.h); src/ops/kernels
 # once for each of these and both precisions; everything else once.
+# `make ISAS=baseline` leaves the others out, and two thirds of the time that compiling takes.
 ISAS    := $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),v4 v3) baseline
 VECTORS := $(wildcard src/ops/vector/*.c)
 KERNELS := $(wildcard src/ops/kernels/*.c)
@@ -193,6 +194,7 @@ kills: deps ## kill a training run 200 times, go on each time, and compare all b
 	+@$(SUBMAKE) $(BUILD)/dcgan
 	@scripts/check-resume $(BUILD) 200
 
+CLANG := clang libclang-rt-dev libomp-dev
 # Which parser: scripts/fuzz. `make fuzz SECONDS=600 ONLY="npy png"`.
 SECONDS ?= 30
 FUZZSAN := address,undefined -fno-sanitize-recover=all
@@ -200,7 +202,8 @@ $(BUILD)/fuzzer: $(BUILD)/tests/fuzz/fuzzer.o $(BUILD)/tests/fuzz/targets.o $(TE
 	$(CC) -fsanitize=fuzzer,$(FUZZSAN) -fopenmp -o $@ $^ $(LIBS) $(DCGAN_LIBS)
 
 fuzz: deps ## fuzz every parser with libFuzzer, SECONDS=30 each; findings in build/fuzz/findings
-	+@$(SUBMAKE) CC=clang BUILD=$(BUILD)/fuzz OPT="-O2 -g" SAN="-fsanitize=fuzzer-no-link,$(FUZZSAN)" CFLAGS=-Wno-pass-failed $(BUILD)/fuzz/fuzzer
+	@scripts/install-dependencies $(CLANG)
+	+@$(SUBMAKE) CC=clang BUILD=$(BUILD)/fuzz ISAS=baseline OPT="-O2 -g" SAN="-fsanitize=fuzzer-no-link,$(FUZZSAN)" CFLAGS=-Wno-pass-failed $(BUILD)/fuzz/fuzzer
 	@scripts/fuzz $(BUILD)/fuzz $(SECONDS) $(ONLY)
 
 $(BUILD)/faults-subject: $(BUILD)/tests/faults/subject.o $(BUILD)/libcotangent.a
@@ -238,6 +241,7 @@ VALGRIND = valgrind -q --trace-children=yes --leak-check=full --show-leak-kinds=
            --error-exitcode=9 --log-file=$(CURDIR)/$(BUILD)/valgrind/log.%p
 MASSES := @(mutations|verdicts|gradcheck|random_functions|walks|conv_grid|conv_orders|conv_proof|evaluate)/*
 valgrind: deps ## the tests under valgrind, but for masses of numbers; half an hour
+	@scripts/install-dependencies valgrind
 	+@$(SUBMAKE) BUILD=$(BUILD)/$@ OPT="-O1 -g" $(BUILD)/$@/test-forked
 	@rm -f $(BUILD)/valgrind/log.*
 	$(RUN) OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell $(VALGRIND) $(BUILD)/valgrind/test-forked \
@@ -247,7 +251,8 @@ valgrind: deps ## the tests under valgrind, but for masses of numbers; half an h
 # Criterion does not run under ThreadSanitizer; what has threads does: training (its pictures go through the loader again) and each
 # algorithm. Clang's OpenMP tells the sanitizer how its threads wait for each other (Archer); OpenBLAS stays on one.
 TSAN = $(RUN) TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1" $(BUILD)/tsan
-tsan: deps ## training, the loader and every algorithm under ThreadSanitizer; needs clang and libomp-dev
+tsan: deps ## training, the loader and every algorithm under ThreadSanitizer
+	@scripts/install-dependencies $(CLANG)
 	+@$(SUBMAKE) BUILD=$(BUILD)/$@ CC=clang OPT="-O1 -g" SAN=-fsanitize=thread $(BUILD)/$@/dcgan $(BUILD)/$@/bench-conv
 	$(TSAN)/dcgan train --data glyphs --loss wgan-gp --size 32 --ngf 8 --ndf 8 --batch 8 --steps 3 --threads 4 --out $(BUILD)/$@/run --overwrite
 	$(TSAN)/dcgan train --data $(BUILD)/$@/run --size 32 --ngf 8 --ndf 8 --batch 2 --steps 3 --threads 4 --out $(BUILD)/$@/again --overwrite
@@ -257,6 +262,7 @@ tsan: deps ## training, the loader and every algorithm under ThreadSanitizer; ne
 
 # Counted together: the tests, and the system calls and allocations that fail.
 cov: deps ## lines and branches that the tests reach; files, sizes and random numbers whole
+	@scripts/install-dependencies gcovr
 	+@$(SUBMAKE) BUILD=$(BUILD)/$@ OPT="-O0 -g" SAN=--coverage $(BUILD)/$@/test $(BUILD)/$@/dcgan $(BUILD)/$@/faults-subject $(BUILD)/$@/faults-malloc.so
 	@find $(BUILD)/cov -name '*.gcda' -delete
 	@rm -f $(filter-out $(OBJECTS:$(BUILD)/%.o=$(BUILD)/cov/%.gcno),$(shell find $(BUILD)/cov/src -name '*.gcno' 2>/dev/null)) # of files that were
@@ -274,11 +280,13 @@ CHECKS := -*,bugprone-*,clang-analyzer-core.*,clang-analyzer-unix.*,clang-analyz
           -bugprone-easily-swappable-parameters,-bugprone-macro-parentheses,-bugprone-narrowing-conversions,$\
           -bugprone-implicit-widening-of-multiplication-result,-bugprone-misplaced-widening-cast,-bugprone-sizeof-expression,$\
           -bugprone-branch-clone,-bugprone-integer-division,-bugprone-reserved-identifier
-lint: ## clang's warnings and clang-tidy on the library and the command
+lint: deps ## clang's warnings and clang-tidy on the library and the command
+	@scripts/install-dependencies clang-tidy $(CLANG)
 	@clang-tidy --quiet --warnings-as-errors='*' --checks='$(CHECKS)' $(SOURCES) $(KERNELS) $(VECTORS) $(TOOL) -- \
 	    $(CSTD) $(filter-out -Werror,$(WARN)) -fopenmp -Iinclude -DCT_REAL=64 -DCT_VARIANT=baseline -DCT_VARIANT_NAME='""' $(shell pkg-config --cflags $(DEPS))
 
 format: ## clang-format the lines that changed since BASE, the last commit by default
+	@scripts/install-dependencies clang-format
 	git clang-format --extensions c,h $(or $(BASE),HEAD)
 
 # ---- installation --------------------------------------------------------------------------

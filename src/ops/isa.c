@@ -15,7 +15,7 @@ const ct_vectors *const ct_vectors_built[] = { CT_ISAS(ADDRESS, ) NULL };
 
 bool ct_vectors_run_here(const ct_vectors *vectors)
 {
-#ifdef __x86_64__
+#ifndef CT_BASELINE_ALONE
     if (vectors == &ct_vectors_v4)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

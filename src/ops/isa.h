@@ -5,10 +5,10 @@
 #include "../tensor/internal.h"
 
 /* Those of this build, best first; the Makefile has their compilers' flags. */
-#ifdef __x86_64__
-#define CT_ISAS(X, ...) X(v4, __VA_ARGS__) X(v3, __VA_ARGS__) X(baseline, __VA_ARGS__)
-#else
+#ifdef CT_BASELINE_ALONE
 #define CT_ISAS(X, ...) X(baseline, __VA_ARGS__)
+#else
+#define CT_ISAS(X, ...) X(v4, __VA_ARGS__) X(v3, __VA_ARGS__) X(baseline, __VA_ARGS__)
 #endif
 
 /* The place in that list of what the kernels run with: the environment's CT_ISA when first asked, or the best that this machine runs. */
