@@ -87,24 +87,48 @@ static const struct {
     bool groups; /* only where there are some */
 } ways[] = { { "panels", ct_conv_run_panels, false }, { "lanes", ct_conv_run_lanes, true }, { "planes", ct_conv_run_planes, false } };
 
+/* What each map makes, y, x or w, is an operand of the other two. */
+struct operands {
+    int64_t count[CT_MAPS];
+    numbers of[CT_MAPS];
+};
+
+static struct operands operands_new(const ct_conv_form *f)
+{
+    struct operands it = { .count = { [CT_MAP_CONV] = count(f->batch, f->y_channels, f->y),
+                                      [CT_MAP_TRANSPOSE] = count(f->batch, f->x_channels, f->x),
+                                      [CT_MAP_WEIGHT] = count(f->y_channels, f->x_channels / f->groups, f->k) } };
+    for (int map = 0; map < CT_MAPS; map++)
+        it.of[map] = integers(it.count[map]);
+    return it;
+}
+
+static void operands_free(struct operands it)
+{
+    for (int map = 0; map < CT_MAPS; map++)
+        numbers_free(it.of[map]);
+}
+
+/* In the order in which the map takes them. */
+static float *first(struct operands it, ct_conv_map map) { return it.of[map == CT_MAP_TRANSPOSE ? CT_MAP_CONV : CT_MAP_TRANSPOSE].data; }
+
+static float *second(struct operands it, ct_conv_map map) { return it.of[map == CT_MAP_WEIGHT ? CT_MAP_CONV : CT_MAP_WEIGHT].data; }
+
 static void compare(ct_tape *tape, const ct_conv_form *f, const char *isa)
 {
-    const int64_t counts[CT_MAPS] = { [CT_MAP_CONV] = count(f->batch, f->y_channels, f->y),
-                                      [CT_MAP_TRANSPOSE] = count(f->batch, f->x_channels, f->x),
-                                      [CT_MAP_WEIGHT] = count(f->y_channels, f->x_channels / f->groups, f->k) };
-    const numbers y = integers(counts[CT_MAP_CONV]), x = integers(counts[CT_MAP_TRANSPOSE]), w = integers(counts[CT_MAP_WEIGHT]);
+    const struct operands it = operands_new(f);
 
     for (ct_conv_map map = CT_MAP_CONV; map <= CT_MAP_WEIGHT; map++) {
-        const float *a = (map == CT_MAP_TRANSPOSE ? y : x).data, *b = (map == CT_MAP_WEIGHT ? y : w).data;
-        const numbers expected = numbers_new(counts[map], true);
+        const float *a = first(it, map), *b = second(it, map);
+        const numbers expected = numbers_new(it.count[map], true);
 
         cr_assert(ct_conv_run_reference(tape, f, map, CT_F32, a, b, expected.data), "%s", ct_tape_message(tape));
         for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
             if (ways[i].groups && f->groups == 1)
                 continue;
-            const numbers got = numbers_new(counts[map], draw(0, 1));
+            const numbers got = numbers_new(it.count[map], draw(0, 1));
             cr_assert(ways[i].run(tape, f, map, CT_F32, a, b, got.data), "%s", ct_tape_message(tape));
-            cr_assert(equal(got.data, expected.data, counts[map]),
+            cr_assert(equal(got.data, expected.data, it.count[map]),
                       "%s, %s, map %d; batch %lld, groups %lld, channels %lld and %lld, kernel %lldx%lldx%lld, stride %lldx%lldx%lld", isa,
                       ways[i].name, (int)map, (long long)f->batch, (long long)f->groups, (long long)f->x_channels, (long long)f->y_channels,
                       (long long)f->k[0], (long long)f->k[1], (long long)f->k[2], (long long)f->stride[0], (long long)f->stride[1],
@@ -113,22 +137,19 @@ static void compare(ct_tape *tape, const ct_conv_form *f, const char *isa)
         }
         numbers_free(expected);
     }
-    numbers_free(y), numbers_free(x), numbers_free(w);
+    operands_free(it);
 }
 
 /* An infinity in what a kernel slides over reaches what sees it, and nothing else. */
 static void confine(ct_tape *tape, const ct_conv_form *f, const char *isa)
 {
-    const int64_t counts[CT_MAPS] = { [CT_MAP_CONV] = count(f->batch, f->y_channels, f->y),
-                                      [CT_MAP_TRANSPOSE] = count(f->batch, f->x_channels, f->x),
-                                      [CT_MAP_WEIGHT] = count(f->y_channels, f->x_channels / f->groups, f->k) };
-    const numbers y = integers(counts[CT_MAP_CONV]), x = integers(counts[CT_MAP_TRANSPOSE]), w = integers(counts[CT_MAP_WEIGHT]);
+    const struct operands it = operands_new(f);
 
     for (ct_conv_map map = CT_MAP_CONV; map <= CT_MAP_WEIGHT; map++) {
-        float *a = (map == CT_MAP_TRANSPOSE ? y : x).data, *b = (map == CT_MAP_WEIGHT ? y : w).data;
-        const int64_t place = draw(0, counts[map == CT_MAP_TRANSPOSE ? CT_MAP_CONV : CT_MAP_TRANSPOSE] - 1);
+        float *a = first(it, map), *b = second(it, map);
+        const int64_t place = draw(0, it.count[map == CT_MAP_TRANSPOSE ? CT_MAP_CONV : CT_MAP_TRANSPOSE] - 1);
         const float was = a[place];
-        const numbers expected = numbers_new(counts[map], true), got = numbers_new(counts[map], true);
+        const numbers expected = numbers_new(it.count[map], true), got = numbers_new(it.count[map], true);
 
         a[place] = INFINITY;
         cr_assert(ct_conv_run_reference(tape, f, map, CT_F32, a, b, expected.data), "%s", ct_tape_message(tape));
@@ -136,7 +157,7 @@ static void confine(ct_tape *tape, const ct_conv_form *f, const char *isa)
             if (ways[i].groups && f->groups == 1)
                 continue;
             cr_assert(ways[i].run(tape, f, map, CT_F32, a, b, got.data), "%s", ct_tape_message(tape));
-            for (int64_t j = 0; j < counts[map]; j++)
+            for (int64_t j = 0; j < it.count[map]; j++)
                 cr_assert(isfinite(expected.data[j]) ? got.data[j] == expected.data[j] : !isfinite(got.data[j]),
                           "%s, %s, map %d: [%lld] is %g, not %g", isa, ways[i].name, (int)map, (long long)j, (double)got.data[j],
                           (double)expected.data[j]);
@@ -144,7 +165,7 @@ static void confine(ct_tape *tape, const ct_conv_form *f, const char *isa)
         a[place] = was;
         numbers_free(expected), numbers_free(got);
     }
-    numbers_free(y), numbers_free(x), numbers_free(w);
+    operands_free(it);
 }
 
 static void with_forms(int forms, void (*test)(ct_tape *tape, const ct_conv_form *form, const char *isa))
