@@ -261,14 +261,14 @@ tsan: deps ## training, the loader and every algorithm under ThreadSanitizer
 	done
 
 # Counted together: the tests, and the system calls and allocations that fail.
-cov: deps ## lines and branches that the tests reach; files, sizes and random numbers whole
+cov: deps ## lines and branches that the tests reach, files, sizes and random numbers whole; ten minutes
 	@scripts/install-dependencies gcovr
-	+@$(SUBMAKE) BUILD=$(BUILD)/$@ OPT="-O0 -g" SAN=--coverage $(BUILD)/$@/test $(BUILD)/$@/dcgan $(BUILD)/$@/faults-subject $(BUILD)/$@/faults-malloc.so
+	+@$(SUBMAKE) BUILD=$(BUILD)/$@ OPT="-O0 -g" SAN=--coverage $(BUILD)/$@/test $(BUILD)/$@/dcgan $(BUILD)/$@/faults-subject $(BUILD)/$@/faults-malloc.so $(BUILD)/$@/faults-dcgan
 	@find $(BUILD)/cov -name '*.gcda' -delete
 	@rm -f $(filter-out $(OBJECTS:$(BUILD)/%.o=$(BUILD)/cov/%.gcno),$(shell find $(BUILD)/cov/src -name '*.gcno' 2>/dev/null)) # of files that were
 	$(RUN) $(BUILD)/cov/test
 	@tests/faults/run $(BUILD)/cov
-	@tests/faults/dcgan $(BUILD)/cov NONE
+	@tests/faults/dcgan $(BUILD)/cov CALL
 	gcovr --root . --filter src/ --filter examples/dcgan/ --object-directory $(BUILD)/cov --json $(BUILD)/cov/coverage.json \
 	    --html-details $(BUILD)/cov/index.html
 	@scripts/coverage $(BUILD)/cov/coverage.json

@@ -107,7 +107,15 @@ Test(command, wrong_words_are_named)
     expect_refusal(PARSE("--whole", "0"), "--whole 0: needs a whole number 1 … 10");
     expect_refusal(PARSE("--whole", "3x"), "--whole 3x: needs a whole number 1 … 10");
     expect_refusal(PARSE("--whole", "99999999999999999999"), "--whole 99999999999999999999: needs a whole number 1 … 10");
-    expect_refusal(PARSE("--real", "nan"), "--real nan: needs a number 0 … 1");
+    expect_refusal(PARSE("--whole", "-99999999999999999999"), "--whole -99999999999999999999: needs a whole number 1 … 10");
+    expect_refusal(PARSE("--whole", "11"), "--whole 11: needs a whole number 1 … 10");
+    expect_refusal(PARSE("--whole", "x"), "--whole x: needs a whole number 1 … 10");
+    static const char *const reals[] = { "nan", "1e999", "1.5", "-0.5", "x", "0.5x" };
+    for (int i = 0; i < 6; i++) {
+        char sentence[100];
+        snprintf(sentence, sizeof sentence, "--real %s: needs a number 0 … 1", reals[i]);
+        expect_refusal(PARSE("--real", reals[i]), sentence);
+    }
 }
 
 static void expect_config_refusal(const char *text, const char *part)
@@ -127,6 +135,9 @@ Test(command, wrong_configurations_are_named)
     expect_config_refusal("{\"whole\": 11}", "--whole 11: needs a whole number 1 … 10");
     expect_config_refusal("{\"text\": 3}", "\"text\" needs a text");
     expect_config_refusal("{\"flag\": 1}", "\"flag\" needs true or false");
+    expect_config_refusal("{\"real\": \"0.5\"}", "\"real\" needs a number");
+    expect_config_refusal("{\"verb\": 1}", "has no setting \"verb\"");
+    expect_config_refusal("{\"verb\": \"sample\"}", "has no setting \"verb\"");
     expect_config_refusal("{\"whole\": 3, \"whole\": 4}", "duplicate");
     expect_config_refusal("[]", "needs an object");
     expect_config_refusal("{", "line 1");

@@ -38,9 +38,34 @@ Test(dcgan, names_and_shapes_are_pytorchs)
     expect_shape(discriminator, "11.weight", CT_SHAPE(1, 64, 4, 4));
     ct_module_free(generator), ct_module_free(discriminator);
 
-    shape.size = 48;
-    cr_expect_null(dcgan_generator_new(&shape, &random, &error));
-    cr_expect_eq(error.status, CT_BAD_ARGUMENT);
+}
+
+/* Each at a bound, and one step outside. */
+Test(dcgan, shapes_that_no_network_has_are_refused)
+{
+    static const struct {
+        struct dcgan_shape good, wrong;
+    } cases[] = {
+        { { CT_F32, 16, 1, 1, 1, 1, 2 }, { CT_F32, 8, 1, 1, 1, 1, 2 } },    { { CT_F32, 128, 1, 1, 1, 1, 2 }, { CT_F32, 256, 1, 1, 1, 1, 2 } },
+        { { CT_F32, 32, 1, 1, 1, 1, 0 }, { CT_F32, 48, 1, 1, 1, 1, 0 } },   { { CT_F32, 16, 3, 1, 1, 1, 0 }, { CT_F32, 16, 4, 1, 1, 1, 0 } },
+        { { CT_F32, 16, 1, 1, 1, 1, 0 }, { CT_F32, 16, 2, 1, 1, 1, 0 } },   { { CT_F32, 16, 1, 1, 1, 1, 0 }, { CT_F32, 16, 1, 0, 1, 1, 0 } },
+        { { CT_F32, 16, 1, 1, 1, 1, 0 }, { CT_F32, 16, 1, 1, 0, 1, 0 } },   { { CT_F32, 16, 1, 1, 1, 1, 0 }, { CT_F32, 16, 1, 1, 1, 0, 0 } },
+        { { CT_F32, 16, 1, 1, 1, 1, 2 }, { CT_F32, 16, 1, 1, 1, 1, 1 } },   { { CT_F32, 16, 1, 1, 1, 1, 15 }, { CT_F32, 16, 1, 1, 1, 1, 16 } },
+        { { CT_F32, 16, 1, 1, 1, 1, 0 }, { CT_F32, 16, 1, 1, 1, 1, -1 } },
+    };
+    static ct_module *(*const makers[])(const struct dcgan_shape *, ct_random *, ct_error *) = { dcgan_generator_new, dcgan_discriminator_new,
+                                                                                               dcgan_critic_new };
+    ct_random random = { .seed = 1 };
+    ct_error error = { CT_OK, "" };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int k = 0; k < 3; k++) {
+            ct_module *made = makers[k](&cases[i].good, &random, &error);
+            cr_expect_not_null(made, "case %zu: %s", i, error.message);
+            ct_module_free(made);
+            cr_expect_null(makers[k](&cases[i].wrong, &random, &error), "case %zu", i);
+            cr_expect_eq(error.status, CT_BAD_ARGUMENT);
+            cr_expect_not_null(strstr(error.message, "size is 16, 32, 64 or 128"), "%s", error.message);
+        }
 }
 
 /* What memory is estimated by. */

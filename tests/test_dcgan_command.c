@@ -62,6 +62,16 @@ Test(dcgan_command, wrong_usage_is_2)
     expect(2, "interpolate --model x --out .png 2>&1", "dcgan interpolate: --out .png: pictures are ");
     expect(2, "interpolate --model x --animation walk.gif 2>&1", "dcgan interpolate: --animation walk.gif: pictures are ");
     expect(2, "bench --threads 0 2>&1", "dcgan bench: --threads 0: needs a whole number 1 … 256\n");
+    expect(2, "bench --size 48 2>&1", "dcgan bench: size 48, ");
+    expect(2, "interpolate 2>&1", "dcgan interpolate: needs --model FILE, ");
+    static const char *const exports[] = { "", "--model x", "--onnx x" };
+    for (int i = 0; i < 3; i++) {
+        char arguments[100];
+        snprintf(arguments, sizeof arguments, "export %s 2>&1", exports[i]);
+        expect(2, arguments, "dcgan export: needs --model FILE, and --onnx FILE or --safetensors FILE\n");
+    }
+    char longest[] = "train --this-is-longer-than-any-option-of-any-program-that-was-ever-written-by-anyone 2>&1";
+    expect(2, longest, "-by-anyone\n");
 }
 
 Test(dcgan_command, output_that_is_lost_is_1)
@@ -145,6 +155,28 @@ Test(dcgan_command, verbs_name_what_they_wrote)
             cr_expect_eq(access(name, F_OK), 0, "%s", name);
     }
     cr_expect_eq(access("sheet.png", F_OK), 0);
+    expect(0, "export --model run/generator.safetensors --onnx one.onnx", "one.onnx\n");
+    expect(0, "export --model run/generator.safetensors --safetensors one.safetensors", "one.safetensors\n");
+    expect(1, "export --model run/generator.safetensors --onnx none/g.onnx 2>&1", "none/g.onnx");
+    expect(1, "export --model none --onnx g.onnx 2>&1", "dcgan export: cannot open none: No such file or directory\n");
+    expect(1, "interpolate --model none 2>&1", "dcgan interpolate: cannot open none: No such file or directory\n");
+}
+
+/* Small pictures are drawn larger, so that people see something. */
+Test(dcgan_command, sheets_have_a_size_to_look_at)
+{
+    static const int64_t sides[][2] = { { 16, 48 }, { 32, 96 }, { 64, 128 }, { 128, 128 } };
+    for (int i = 0; i < 4; i++) {
+        char arguments[100];
+        snprintf(arguments, sizeof arguments, "data --characters AB --size %d --count 1", (int)sides[i][0]);
+        expect(0, arguments, "sheet.png\n");
+        ct_tensor *sheet = ct_image_read("sheet.png", 1, &error);
+        cr_assert_not_null(sheet, "%s", error.message);
+        const int64_t border = ct_tensor_size(sheet, 1) - sides[i][1];
+        cr_expect(border >= 0 && border <= 12 && ct_tensor_size(sheet, 2) == ct_tensor_size(sheet, 1), "%d: %lld", (int)sides[i][0],
+                  (long long)ct_tensor_size(sheet, 1));
+        ct_tensor_release(sheet);
+    }
 }
 
 /* What would fail, or disappoint, after hours is said before the first step. */

@@ -13,7 +13,7 @@ static const struct dcgan_report report = {
     .d_loss = 1.25, .g_loss = 0.5, .d_real = 0.75, .d_fake = 0.25, .d_fake_after = 0.125
 };
 
-/* What is said at the second of `steps` steps, a quarter of an hour after the first, on a terminal of `columns`; −1: in a file. */
+/* What is said at the second of `steps` steps, a quarter of an hour after the first, and then at the end, on a terminal of `columns`; −1: in a file. */
 static const char *said_on(int columns, int64_t steps)
 {
     static char said[1000];
@@ -27,7 +27,10 @@ static const char *said_on(int columns, int64_t steps)
     cr_assert_geq(dup2(columns >= 0 ? other : file, STDOUT_FILENO), 0);
     progress_start(&progress, 0, steps);
     progress.start -= 900, progress.last -= 900;
+    progress_end(&progress); /* nothing is shown, and nothing to be ended */
     progress_show(&progress, 2, 4, &report);
+    progress_end(&progress);
+    fflush(stdout);
     ssize_t length = columns >= 0 ? read(terminal, said, sizeof said - 1) : pread(file, said, sizeof said - 1, 0);
     cr_assert_gt(length, 0);
     said[length] = '\0';
@@ -38,12 +41,12 @@ static const char *said_on(int columns, int64_t steps)
 Test(progress, a_line_stays_one)
 {
     static const char whole[] =
-        "\rstep 2/4  0:15:00 left  loss D 1.250 G 0.500  D(x) 0.75  D(G(z)) 0.25 → 0.12  0 images/s\033[K";
+        "\rstep 2/4  0:15:00 left  loss D 1.250 G 0.500  D(x) 0.75  D(G(z)) 0.25 → 0.12  0 images/s\033[K\r\n";
     cr_expect_str_eq(said_on(200, 4), whole);
     cr_expect_str_eq(said_on(0, 4), whole, "a terminal that does not know");
-    cr_expect_str_eq(said_on(80, 4), "\rstep 2/4  0:15:00 left  loss D 1.250 G 0.500  D(x) 0.75  D(G(z)) 0.25 → 0.12  0\033[K");
-    cr_expect_str_eq(said_on(72, 4), "\rstep 2/4  0:15:00 left  loss D 1.250 G 0.500  D(x) 0.75  D(G(z)) 0.25 →\033[K");
-    cr_expect_str_eq(said_on(2, 4), "\rs\033[K");
+    cr_expect_str_eq(said_on(80, 4), "\rstep 2/4  0:15:00 left  loss D 1.250 G 0.500  D(x) 0.75  D(G(z)) 0.25 → 0.12  0\033[K\r\n");
+    cr_expect_str_eq(said_on(72, 4), "\rstep 2/4  0:15:00 left  loss D 1.250 G 0.500  D(x) 0.75  D(G(z)) 0.25 →\033[K\r\n");
+    cr_expect_str_eq(said_on(2, 4), "\rs\033[K\r\n");
     cr_expect_str_eq(said_on(-1, 4),
                      "step 2/4  0:15:00 left  loss D 1.250 G 0.500  D(x) 0.75  D(G(z)) 0.25 → 0.12  0 images/s\n");
 }
