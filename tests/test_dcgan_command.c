@@ -156,6 +156,7 @@ Test(dcgan_command, verbs_name_what_they_wrote)
     }
     cr_expect_eq(access("sheet.png", F_OK), 0);
     expect(0, "export --model run/generator.safetensors --onnx one.onnx", "one.onnx\n");
+    expect(0, "interpolate --model run/generator.safetensors --count 1 --out one.png", "one.png\n");
     expect(0, "export --model run/generator.safetensors --safetensors one.safetensors", "one.safetensors\n");
     expect(1, "export --model run/generator.safetensors --onnx none/g.onnx 2>&1", "none/g.onnx");
     expect(1, "export --model none --onnx g.onnx 2>&1", "dcgan export: cannot open none: No such file or directory\n");
@@ -260,4 +261,24 @@ Test(dcgan_command, a_run_is_stopped_and_goes_on, .timeout = 120)
     expect(0, arguments, words);
     cr_assert_eq(system("rm run/checkpoint-*"), 0);
     expect(0, "train --resume run --steps 1", "no checkpoint in run yet: from the beginning\n");
+}
+
+/* A terminal that closes stops a run, but one that was told to live on. */
+Test(dcgan_command, nohup_is_heeded, .timeout = 120)
+{
+    static const char *const words[] = { "gone\n", "alive\n" };
+    char emulator[300];
+    for (int i = 0; i < 2; i++) {
+        if (i == 1) {
+            snprintf(emulator, sizeof emulator, "nohup %s", getenv("EMULATOR") != NULL ? getenv("EMULATOR") : "");
+            setenv("EMULATOR", emulator, 1);
+        }
+        expect(0,
+               "train --characters AB --size 16 --ngf 2 --ndf 2 --nz 3 --batch 4 --steps 1000000 --save-every 1000000 --overwrite --out run & "
+               "while ! grep -q ^3, run/log.csv; do sleep 0.01; done 2>/dev/null; kill -HUP $!; "
+               "rows=$(wc -l <run/log.csv); for turn in $(seq 1000); do sleep 0.01; kill -0 $! 2>/dev/null || break; "
+               "[ $(wc -l <run/log.csv) -lt $((rows + 1000)) ] || break; done; kill -TERM $! 2>/dev/null && echo alive || echo gone; wait $!",
+               words[i]);
+        cr_expect_not_null(strstr(output, "stopped after "), "%s", output);
+    }
 }

@@ -1,5 +1,6 @@
 /* The report: one file with every part, drawn from what a run's folder holds. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -109,6 +110,41 @@ Test(report, little_to_show, .fini = remove_folder)
         const char *chart = get("losses.svg");
         cr_expect_eq(count(chart, "<svg"), count(chart, "</svg>"));
         cr_expect_eq(count(chart, "<polyline"), 2 * i);
+    }
+}
+
+/* More rows than a curve has points, some of which have no number: what is drawn still rises with the steps. */
+Test(report, a_long_run_is_drawn_whole, .fini = remove_folder)
+{
+    enum { STEPS = 5000 };
+    ct_error error = { CT_OK, "" };
+    static char rows[100 * STEPS];
+    char *end = rows;
+    cr_assert_not_null(mkdtemp(folder));
+    put("settings.json", "{\"data\": \"glyphs\", \"loss\": \"gan\", \"steps\": 5000}");
+    for (int step = 1; step <= STEPS; step++) {
+        const double loss = step > 2000 && step <= 2100 ? (double)NAN : step;
+        end += sprintf(end, "%d,%g,%g,0.5,0.25,0.25,nan,99.5\n", step, loss, step % 7 == 0 ? (double)NAN : -loss);
+    }
+    put("log.csv", rows);
+    cr_assert_eq(report_write(folder, &error), CT_OK, "%s", error.message);
+    const char *page = get("report.html"), *curve = page;
+    cr_expect_not_null(strstr(page, "<h1>dcgan: glyphs, 5000 of 5000 steps</h1>"), "%s", page);
+    cr_expect_eq(count(page, "<polyline"), 5);
+    for (int sign = 1; sign >= -1; sign -= 2) { /* downwards on the page is up */
+        curve = strstr(curve, "<polyline");
+        cr_assert_not_null(curve);
+        curve = strstr(curve, "points=\"") + strlen("points=\"");
+        double x = -1, y = 1e9 * sign;
+        int points = 0, length = 0;
+        for (double next[2]; sscanf(curve, "%lf%*[ ,]%lf%*[ ]%n", &next[0], &next[1], &length) >= 2; curve += length, length = 0, points++) {
+            cr_expect(next[0] > x && (y - next[1]) * sign > 0, "point %d: %g, %g after %g, %g", points, next[0], next[1], x, y);
+            x = next[0], y = next[1];
+            if (length == 0)
+                break;
+        }
+        cr_expect_gt(points, 100);
+        cr_expect_gt(x, 600, "it ends at %g of 720", x);
     }
 }
 
