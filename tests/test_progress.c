@@ -31,9 +31,12 @@ static const char *said_on(int columns, int64_t steps)
     progress_show(&progress, 2, 4, &report);
     progress_end(&progress);
     fflush(stdout);
-    ssize_t length = columns >= 0 ? read(terminal, said, sizeof said - 1) : pread(file, said, sizeof said - 1, 0);
-    cr_assert_gt(length, 0);
-    said[length] = '\0';
+    said[0] = '\0';
+    for (size_t length = 0; strchr(said, '\n') == NULL;) { /* a terminal gives it in pieces */
+        const ssize_t more = columns >= 0 ? read(terminal, said + length, sizeof said - 1 - length) : pread(file, said, sizeof said - 1, 0);
+        cr_assert_gt(more, 0);
+        said[length += (size_t)more] = '\0';
+    }
     return said;
 }
 
