@@ -109,17 +109,17 @@ static void operands_free(struct operands it)
         numbers_free(it.of[map]);
 }
 
-/* In the order in which the map takes them. */
-static float *first(struct operands it, ct_conv_map map) { return it.of[map == CT_MAP_TRANSPOSE ? CT_MAP_CONV : CT_MAP_TRANSPOSE].data; }
+/* The maps that make its operands, in the order in which it takes them. */
+static ct_conv_map first(ct_conv_map map) { return map == CT_MAP_TRANSPOSE ? CT_MAP_CONV : CT_MAP_TRANSPOSE; }
 
-static float *second(struct operands it, ct_conv_map map) { return it.of[map == CT_MAP_WEIGHT ? CT_MAP_CONV : CT_MAP_WEIGHT].data; }
+static ct_conv_map second(ct_conv_map map) { return map == CT_MAP_WEIGHT ? CT_MAP_CONV : CT_MAP_WEIGHT; }
 
 static void compare(ct_tape *tape, const ct_conv_form *f, const char *isa)
 {
     const struct operands it = operands_new(f);
 
     for (ct_conv_map map = CT_MAP_CONV; map <= CT_MAP_WEIGHT; map++) {
-        const float *a = first(it, map), *b = second(it, map);
+        const float *a = it.of[first(map)].data, *b = it.of[second(map)].data;
         const numbers expected = numbers_new(it.count[map], true);
 
         cr_assert(ct_conv_run_reference(tape, f, map, CT_F32, a, b, expected.data), "%s", ct_tape_message(tape));
@@ -146,8 +146,8 @@ static void confine(ct_tape *tape, const ct_conv_form *f, const char *isa)
     const struct operands it = operands_new(f);
 
     for (ct_conv_map map = CT_MAP_CONV; map <= CT_MAP_WEIGHT; map++) {
-        float *a = first(it, map), *b = second(it, map);
-        const int64_t place = draw(0, it.count[map == CT_MAP_TRANSPOSE ? CT_MAP_CONV : CT_MAP_TRANSPOSE] - 1);
+        float *a = it.of[first(map)].data, *b = it.of[second(map)].data;
+        const int64_t place = draw(0, it.count[first(map)] - 1);
         const float was = a[place];
         const numbers expected = numbers_new(it.count[map], true), got = numbers_new(it.count[map], true);
 

@@ -70,8 +70,7 @@ Test(dcgan_command, wrong_usage_is_2)
         snprintf(arguments, sizeof arguments, "export %s 2>&1", exports[i]);
         expect(2, arguments, "dcgan export: needs --model FILE, and --onnx FILE or --safetensors FILE\n");
     }
-    char longest[] = "train --this-is-longer-than-any-option-of-any-program-that-was-ever-written-by-anyone 2>&1";
-    expect(2, longest, "-by-anyone\n");
+    expect(2, "train --this-is-longer-than-any-option-of-any-program-that-was-ever-written-by-anyone 2>&1", "-by-anyone\n");
 }
 
 Test(dcgan_command, output_that_is_lost_is_1)

@@ -136,12 +136,13 @@ Test(report, a_long_run_is_drawn_whole, .fini = remove_folder)
         cr_assert_not_null(curve);
         curve = strstr(curve, "points=\"") + strlen("points=\"");
         double x = -1, y = 1e9 * sign;
-        int points = 0, length = 0;
-        for (double next[2]; sscanf(curve, "%lf%*[ ,]%lf%*[ ]%n", &next[0], &next[1], &length) >= 2; curve += length, length = 0, points++) {
-            cr_expect(next[0] > x && (y - next[1]) * sign > 0, "point %d: %g, %g after %g, %g", points, next[0], next[1], x, y);
-            x = next[0], y = next[1];
-            if (length == 0)
-                break;
+        int points = 0;
+        for (; *curve != '"'; points++) {
+            char *comma, *end_of_point;
+            const double next_x = strtod(curve, &comma), next_y = strtod(comma + 1, &end_of_point);
+            cr_assert(*comma == ',' && end_of_point > comma + 1, "point %d: %.40s", points, curve);
+            cr_expect(next_x > x && (y - next_y) * sign > 0, "point %d: %g, %g after %g, %g", points, next_x, next_y, x, y);
+            x = next_x, y = next_y, curve = end_of_point + (*end_of_point == ' ');
         }
         cr_expect_gt(points, 100);
         cr_expect_gt(x, 600, "it ends at %g of 720", x);
